@@ -1,0 +1,204 @@
+/**
+ * The one door to a sales channel. Every implementation passes `tests/contracts/channel.ts` against its sandbox.
+ *
+ * An adapter turns a call into the vendor's HTTP and the vendor's answer into data. It never retries, never waits
+ * for rate and never makes a call that was not asked for (a token refresh excepted): the channel actor owns rate,
+ * order and retry. A failure of the whole call is thrown as one of the classes in `actors/errors.ts`; a failure of
+ * one entry is that entry's outcome.
+ */
+
+/** One channel account's item for one SKU, with the vendor ids that a write must carry. */
+export interface Listing {
+  /** Unique within the account, e.g. Amazon's SKU, eBay's offer id, Shopify's inventory item gid. */
+  id: string;
+  sku: string;
+  /** Vendor ids needed to address the quantity, e.g. `{ offerId }` or `{ inventoryItemId, locationId }`. */
+  fields: Record<string, string>;
+}
+
+/** What a channel shows, by its own live figure (never the value last submitted). Whole units. */
+export interface Reading {
+  listing: Listing;
+  /** Comparable with what `write` sets: net for most channels, gross of open orders where `gross` is true. */
+  quantity: number;
+  /** What buyers can buy now; differs from `quantity` on gross channels. */
+  buyable: number;
+  /** The vendor's optimistic-lock version, where it has one. */
+  version?: string;
+  /** False when the offer cannot be bought whatever its quantity (suppressed, closed, paused by the seller). */
+  active: boolean;
+  /** The vendor's own words when not active. */
+  reason?: string;
+}
+
+/** A reading, or why there is none: the listing is unknown at the vendor, or this entry alone failed. */
+export type ReadOutcome =
+  | { kind: 'read'; reading: Reading }
+  | { kind: 'missing'; listing: Listing; code: string; message: string }
+  | { kind: 'failed'; listing: Listing; code: string; message: string };
+
+export interface WriteEntry {
+  listing: Listing;
+  /** Whole units >= 0 to set. Sets, never adds. */
+  quantity: number;
+  /** Job signature; the idempotency key where the channel takes one. */
+  signature: string;
+  /** The newest reading or proven write, for conditional writes; present whenever `needsReading` is true. */
+  last?: { quantity: number; version?: string };
+}
+
+/** What became of one entry of a write. */
+export type WriteOutcome =
+  /** The answer itself proves the live value (and its new version, where there is one). */
+  | { kind: 'applied'; signature: string; quantity: number; version?: string }
+  /** Queued or unproven by the answer: to be read back from `verifyAfterMs` on, until `verifyWithinMs`. */
+  | { kind: 'accepted'; signature: string; reference?: string; verifyAfterMs: number; verifyWithinMs: number }
+  /** A conditional write met another value or version: read again, decide again. Nothing was written. */
+  | { kind: 'conflict'; signature: string; code: string; message: string }
+  /** This entry alone was refused in a way that may pass: try again. Nothing was written. */
+  | { kind: 'retry'; signature: string; code: string; message: string }
+  /** This entry will never be accepted as it stands. `listing`: unknown, not ours, wrong fulfilment. */
+  | { kind: 'refused'; signature: string; class: 'listing' | 'validation'; code: string; message: string };
+
+/** One order line as the channel states it now. Its `id` counts once, for ever. */
+export interface OrderLine {
+  /** `<order id>/<line id>`, the channel's own ids; unique within the account. */
+  id: string;
+  orderId: string;
+  /** The listing id or SKU it was sold under; resolved by the importer. */
+  sku: string;
+  /** Units ordered. */
+  units: number;
+  /** Of those, cancelled so far. */
+  cancelled: number;
+  /** Of those, shipped so far (ends a reservation at gross channels). */
+  shipped: number;
+  /** Channel's clock, epoch ms. Bounds waits, never orders facts. */
+  createdAt: number;
+}
+
+export interface OrderPage {
+  lines: OrderLine[];
+  /** Opaque; give it back to go on, in this poll when `more`, else in the next one. */
+  cursor: string;
+  more: boolean;
+  /** Every change up to this instant of the channel's clock is in the pages read so far (epoch ms). */
+  completeThrough: number;
+}
+
+export interface ListingPage {
+  readings: Reading[];
+  /** Absent at the end. */
+  cursor?: string;
+}
+
+/** One kind of call: which published limit pays for it, how much, and how many entries fit. */
+export interface Operation {
+  /** Names a bucket in `config/limits.yaml`, e.g. `patchListingsItem`. */
+  limit: string;
+  /** Units taken from that bucket by one call. */
+  cost: number;
+  /** Entries in one call. */
+  batch: number;
+}
+
+/** What an answer told about a limit. */
+export interface Meter {
+  limit: string;
+  remaining?: number;
+  perSecond?: number;
+  burst?: number;
+  /** Nothing more before this many ms. */
+  waitMs?: number;
+}
+
+/** One HTTP exchange, secrets removed, for the ATTEMPT journal. */
+export interface Exchange {
+  method: string;
+  /** Path and query; no host, no secret. */
+  path: string;
+  status: number | undefined;
+  ms: number;
+  requestId?: string;
+  /** Bodies cut to 2,000 characters. */
+  request?: string;
+  response?: string;
+  error?: string;
+}
+
+/** What the runtime hands to each call. */
+export interface Call {
+  /** Aborts at the call's overall deadline. */
+  signal: AbortSignal;
+  /** Told of each exchange, in order. */
+  onExchange?(exchange: Exchange): void;
+  /** Told of what an answer said about a limit. */
+  onMeter?(meter: Meter): void;
+}
+
+export interface ChannelAdapter {
+  readonly channel: string;
+  /** True where the number written includes the channel's own open orders (Walmart). */
+  readonly gross: boolean;
+  /** True where a write is conditional and wants `WriteEntry.last`. */
+  readonly needsReading: boolean;
+  readonly operations: { write: Operation; read: Operation; orders: Operation; listings: Operation };
+
+  /**
+   * Sets quantities. Outcomes come in the order of `entries`, one each.
+   *
+   * @throws {ThrottledError | RetryableError | AmbiguousError | AuthError | TerminalError} for the call as a whole
+   */
+  write(entries: readonly WriteEntry[], call: Call): Promise<WriteOutcome[]>;
+
+  /** Live values of the given listings, one outcome each, in their order. Throws like `write`, never ambiguous. */
+  read(listings: readonly Listing[], call: Call): Promise<ReadOutcome[]>;
+
+  /** Order lines new or changed since the cursor; overlapping windows are right, ids make repeats harmless. */
+  orders(cursor: string | undefined, call: Call): Promise<OrderPage>;
+
+  /** A page of every listing of the account with its live value, for import and sweeps. */
+  listings(cursor: string | undefined, call: Call): Promise<ListingPage>;
+
+  /** When the access token in hand ends, epoch ms; undefined before the first call. */
+  tokenExpiresAt(): number | undefined;
+}
+
+/** What an adapter is made from. Each adapter checks `credentials` and `settings` with its own schema. */
+export interface AccountSettings {
+  /** Unique in the installation and safe in a subject, e.g. `amazon-us`. */
+  account: string;
+  channel: string;
+  /** Origin of the API, e.g. `https://sellingpartnerapi-na.amazon.com`. */
+  baseUrl: string;
+  /** Secrets, from the environment, a file or a command; never logged or stored by Plumb. */
+  credentials: Record<string, string>;
+  /** Channel settings that are no secrets: marketplace id, location id, ship node. */
+  settings: Record<string, unknown>;
+}
+
+/** A token pair as the vendor gave it. */
+export interface TokenSet {
+  accessToken: string;
+  refreshToken?: string;
+  /** Epoch ms. */
+  expiresAt: number;
+}
+
+/** Keeps a token pair across restarts, outside the journals. Stored before used: a rotated token is not lost. */
+export interface TokenStore {
+  load(account: string): Promise<TokenSet | undefined>;
+  save(account: string, tokens: TokenSet): Promise<void>;
+}
+
+/** Everything an adapter needs beside its settings; the runtime gives it, tests may replace it. */
+export interface AdapterPorts {
+  now(): number;
+  /** A new UUID; correlation ids only, never part of a decision. */
+  uuid(): string;
+  tokens: TokenStore;
+  /** Scales the channel's waits (verify windows, order lags) for a sandbox whose clock runs faster. 1 in production. */
+  timeScale: number;
+}
+
+export type AdapterFactory = (settings: AccountSettings, ports: AdapterPorts) => ChannelAdapter;

@@ -1,0 +1,235 @@
+/**
+ * One seller account at a sandbox marketplace: quantity registers that buyers draw down by themselves, orders, and
+ * the referee's ledger. Knows no vendor; each sandbox puts its vendor's API in front of it.
+ */
+import type { SandboxClock } from './clock.ts';
+import { Faults } from './faults.ts';
+import { Ledger } from './ledger.ts';
+
+export interface ShopListing {
+  sku: string;
+  /** Vendor ids of the listing, made by the sandbox when it is added. */
+  fields: Record<string, string>;
+  /** What the seller wrote last, drawn down by sales at net channels; untouched by sales at gross ones. */
+  quantity: number;
+  /** Gross channels: units in open orders. */
+  reserved: number;
+  /** Units ever sold here. */
+  sold: number;
+  /** Moves with every change of quantity, ours or a buyer's. */
+  version: number;
+  updatedAt: number;
+  active: boolean;
+  /** Earlier states, newest last, for stale reads; bounded. */
+  history: { at: number; quantity: number; reserved: number; version: number }[];
+}
+
+export interface ShopOrderLine {
+  /** The line's own id within the order. */
+  line: string;
+  sku: string;
+  units: number;
+  cancelled: number;
+  shipped: number;
+}
+
+export interface ShopOrder {
+  orderId: string;
+  buyer: string;
+  createdAt: number;
+  updatedAt: number;
+  lines: ShopOrderLine[];
+}
+
+export interface ShopOptions {
+  account: string;
+  clock: SandboxClock;
+  /** True where the written quantity includes open orders (Walmart). */
+  gross?: boolean;
+  /** Vendor ids for a new listing; `n` counts from 1. */
+  fields?(sku: string, n: number): Record<string, string>;
+  /** The vendor's order id; `n` counts from 1. */
+  orderId?(n: number): string;
+  /** The vendor's line id; `n` counts all lines of the shop from 1. */
+  lineId?(n: number): string;
+}
+
+export class Shop {
+  readonly account: string;
+  readonly clock: SandboxClock;
+  readonly gross: boolean;
+  readonly ledger: Ledger;
+  readonly faults: Faults;
+  readonly listings = new Map<string, ShopListing>();
+  /** Newest change last. */
+  readonly orders = new Map<string, ShopOrder>();
+  /** Figures for the referee: requests by kind, throttles, and so on. */
+  readonly counts: Record<string, number> = {};
+  readonly #options: ShopOptions;
+  #orderCount = 0;
+  #lineCount = 0;
+
+  constructor(options: ShopOptions) {
+    this.#options = options;
+    this.account = options.account;
+    this.clock = options.clock;
+    this.gross = options.gross ?? false;
+    this.ledger = new Ledger(() => this.clock.now());
+    this.faults = new Faults(() => this.clock.now());
+  }
+
+  count(name: string, by = 1): void {
+    this.counts[name] = (this.counts[name] ?? 0) + by;
+  }
+
+  addListing(sku: string, quantity: number): ShopListing {
+    const existing = this.listings.get(sku);
+    if (existing) return existing;
+    const n = this.listings.size + 1;
+    const listing: ShopListing = {
+      sku,
+      fields: this.#options.fields?.(sku, n) ?? {},
+      quantity,
+      reserved: 0,
+      sold: 0,
+      version: 1,
+      updatedAt: this.clock.now(),
+      active: true,
+      history: [],
+    };
+    this.listings.set(sku, listing);
+    this.ledger.add({ kind: 'shown', sku, quantity: this.buyable(listing), by: 'open' });
+    return listing;
+  }
+
+  /** What a buyer can buy now. */
+  buyable(listing: ShopListing): number {
+    if (!listing.active) return 0;
+    return Math.max(0, this.gross ? listing.quantity - listing.reserved : listing.quantity);
+  }
+
+  /** What the read API tells: the live state, or an older one while a stale-read fault is on. */
+  read(sku: string): { quantity: number; reserved: number; version: number } | undefined {
+    const listing = this.listings.get(sku);
+    if (!listing) return undefined;
+    const stale = this.faults.hit('stale-read', 'read');
+    if (stale) {
+      const asOf = this.clock.now() - stale.ageMs;
+      const then = listing.history.findLast(state => state.at <= asOf) ?? listing.history[0];
+      if (then) return then;
+    }
+    return listing;
+  }
+
+  /** Sets a listing's quantity as a seller's write does. Returns false where a drop-write fault swallowed it. */
+  write(sku: string, quantity: number): boolean {
+    const listing = this.#known(sku);
+    this.count('writes');
+    if (this.faults.hit('drop-write', 'write')) return false;
+    this.#change(listing, { quantity }, 'write');
+    return true;
+  }
+
+  /** Somebody edits the quantity by hand in the vendor's own pages. */
+  edit(sku: string, quantity: number): void {
+    this.#change(this.#known(sku), { quantity }, 'edit');
+  }
+
+  /** Lines that the shown quantity does not cover are refused whole; the others become one order. */
+  buy(buyer: string, wanted: { sku: string; units: number }[]): { order: ShopOrder | undefined; refused: { sku: string; units: number }[] } {
+    const refused: { sku: string; units: number }[] = [];
+    const lines: ShopOrderLine[] = [];
+    const at = this.clock.now();
+    const orderId = this.#options.orderId?.(this.#orderCount + 1) ?? `${this.account}-${this.#orderCount + 1}`;
+    for (const { sku, units } of wanted) {
+      const listing = this.listings.get(sku);
+      if (!listing || this.buyable(listing) < units) {
+        refused.push({ sku, units });
+        if (listing) this.ledger.add({ kind: 'soldout', sku, units, buyer });
+        continue;
+      }
+      const line = this.#options.lineId?.(++this.#lineCount) ?? String(lines.length + 1);
+      lines.push({ line, sku, units, cancelled: 0, shipped: 0 });
+      this.ledger.add({ kind: 'sold', sku, line: `${orderId}/${line}`, units, buyer });
+      listing.sold += units;
+      this.#change(listing, this.gross ? { reserved: listing.reserved + units } : { quantity: listing.quantity - units }, 'sale');
+    }
+    if (lines.length === 0) return { order: undefined, refused };
+    this.#orderCount += 1;
+    const order = { orderId, buyer, createdAt: at, updatedAt: at, lines };
+    this.orders.set(orderId, order);
+    return { order, refused };
+  }
+
+  /** A buyer or the channel cancels units that were not shipped; the unit goes back on sale. */
+  cancel(orderId: string, line: string, units?: number): number {
+    const order = this.orders.get(orderId);
+    const found = order?.lines.find(l => l.line === line);
+    if (!order || !found) return 0;
+    const open = found.units - found.cancelled - found.shipped;
+    const back = Math.min(open, units ?? open);
+    if (back <= 0) return 0;
+    found.cancelled += back;
+    this.#touch(order);
+    this.ledger.add({ kind: 'cancelled', sku: found.sku, line: `${orderId}/${line}`, units: back });
+    const listing = this.#known(found.sku);
+    this.#change(listing, this.gross ? { reserved: listing.reserved - back } : { quantity: listing.quantity + back }, 'restock');
+    return back;
+  }
+
+  /** The seller ships a line: at gross channels its reservation ends and nothing lowers the written number. */
+  ship(orderId: string, line: string): number {
+    const order = this.orders.get(orderId);
+    const found = order?.lines.find(l => l.line === line);
+    if (!order || !found) return 0;
+    const open = found.units - found.cancelled - found.shipped;
+    if (open <= 0) return 0;
+    found.shipped += open;
+    this.#touch(order);
+    const listing = this.#known(found.sku);
+    if (this.gross) this.#change(listing, { reserved: listing.reserved - open }, 'ship');
+    return open;
+  }
+
+  /** The referee is lied to: a unit is sold that no order list will ever tell. For tests of the referee. */
+  sellHidden(sku: string, units: number): void {
+    const listing = this.#known(sku);
+    this.ledger.add({ kind: 'sold', sku, line: `hidden-${this.ledger.entries.length}/1`, units, buyer: 'hidden', hidden: true });
+    listing.sold += units;
+    this.#change(listing, this.gross ? { reserved: listing.reserved + units } : { quantity: Math.max(0, listing.quantity - units) }, 'sale');
+  }
+
+  /** Orders changed at or after `since` and not after `until`, oldest change first. */
+  ordersChanged(since: number, until: number): ShopOrder[] {
+    return [...this.orders.values()].filter(o => o.updatedAt >= since && o.updatedAt <= until);
+  }
+
+  /** Closes, suppresses or reopens a listing. */
+  setActive(sku: string, active: boolean): void {
+    const listing = this.#known(sku);
+    listing.active = active;
+    this.#change(listing, {}, 'edit');
+  }
+
+  #known(sku: string): ShopListing {
+    const listing = this.listings.get(sku);
+    if (!listing) throw new Error(`sandbox ${this.account}: no listing for SKU ${JSON.stringify(sku)}`);
+    return listing;
+  }
+
+  #touch(order: ShopOrder): void {
+    order.updatedAt = this.clock.now();
+    this.orders.delete(order.orderId);
+    this.orders.set(order.orderId, order);
+  }
+
+  #change(listing: ShopListing, to: { quantity?: number; reserved?: number }, by: 'write' | 'sale' | 'restock' | 'edit' | 'ship'): void {
+    const before = this.buyable(listing);
+    const at = this.clock.now();
+    listing.history.push({ at: listing.updatedAt, quantity: listing.quantity, reserved: listing.reserved, version: listing.version });
+    if (listing.history.length > 32) listing.history.shift();
+    Object.assign(listing, to, { version: listing.version + 1, updatedAt: at });
+    const after = this.buyable(listing);
+    if (after !== before || by === 'edit') this.ledger.add({ kind: 'shown', sku: listing.sku, quantity: after, by });
+  }
+}
