@@ -2,7 +2,7 @@
  * What every channel adapter owes its caller, run against its sandbox over real HTTP. A title is a sentence that
  * turns false when the adapter breaks; the comment above it says why it is there.
  */
-import type { TestFn } from 'ava';
+import type { ExecutionContext, TestFn } from 'ava';
 import type { Call, ChannelAdapter, Exchange, Listing, OrderLine, Reading, WriteEntry, WriteOutcome } from '../../actors/channel/adapter.ts';
 import { AmbiguousError, AuthError, RetryableError, ThrottledError } from '../../actors/errors.ts';
 import type { Fault } from '../../deploy/sandbox/kit/faults.ts';
@@ -13,6 +13,8 @@ export interface ChannelFixture {
   sandbox: RunningSandbox;
   /** Every secret in the adapter's hands or issued to it; none may show in an exchange. */
   secrets(): string[];
+  /** A listing of the same form whose ids the vendor never gave out; its SKU is `GHOST-1`. */
+  ghost(like: Listing): Listing;
 }
 
 /** SKUs that break careless encoding, each with the quantity it opens with. */
@@ -32,7 +34,7 @@ export function channelContract(
   const skus = Object.keys(opening);
   const [first, second] = skus as [string, string];
 
-  const behaviour = (title: string, run: (t: Parameters<Parameters<TestFn>[1]>[0], fixture: World) => Promise<void>): void => {
+  const behaviour = (title: string, run: (t: ExecutionContext, fixture: World) => Promise<void>): void => {
     test(title, async t => {
       const fixture = await start(opening);
       t.teardown(() => fixture.sandbox.close());
@@ -275,13 +277,8 @@ class World {
     return listing;
   }
 
-  /** The same listing under ids that the vendor never gave out. */
-  ghost(listing: Listing): Listing {
-    const swap = (value: string): string => value.replace(/[0-9](?=[^0-9]*$)/, digit => (digit === '9' ? '8' : '9')).replace(/^(.*)$/, '$1');
-    const sku = 'GHOST-1';
-    const fields = Object.fromEntries(Object.entries(listing.fields).map(([name, value]) =>
-      [name, /location|node|marketplace|product_?type|user_?id|seller|store|channel|kind|mode|way/i.test(name) ? value : value === listing.sku ? sku : `${swap(value)}999777`]));
-    return { id: listing.id === listing.sku ? sku : `${swap(listing.id)}999777`, sku, fields };
+  ghost(like: Listing): Listing {
+    return this.fixture.ghost(like);
   }
 
   async read(listings: Listing[]): Promise<Reading[]> {
