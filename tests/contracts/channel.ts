@@ -34,7 +34,7 @@ export function channelContract(
   const skus = Object.keys(opening);
   const [first, second] = skus as [string, string];
 
-  const behaviour = (title: string, run: (t: ExecutionContext, fixture: World) => Promise<void>): void => {
+  const behaviour = (title: string, run: (t: ExecutionContext, world: World) => Promise<unknown>): void => {
     test(title, async t => {
       const fixture = await start(opening);
       t.teardown(() => fixture.sandbox.close());
@@ -46,7 +46,7 @@ export function channelContract(
   behaviour('lists every listing of the account exactly once, with its live quantity', async (t, world) => {
     const readings = await world.import();
     t.deepEqual(readings.map(r => r.listing.sku).sort(), [...skus].sort());
-    for (const reading of readings) t.is(reading.quantity, opening[reading.listing.sku], reading.listing.sku);
+    for (const reading of readings) t.is(reading.quantity, opening[reading.listing.sku] ?? NaN, reading.listing.sku);
   });
 
   // An order of answers that differs from the questions puts one SKU's stock on another.
