@@ -5,6 +5,7 @@
 import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { SandboxClock } from './clock.ts';
 import { faultSchema } from './faults.ts';
 import type { CallKind } from './faults.ts';
 import type { Shop } from './shop.ts';
@@ -24,6 +25,16 @@ export interface Vendor {
   /** Refuses every access token handed out so far. */
   expireTokens(): void;
 }
+
+/** A vendor's sandbox for one account, with what an adapter needs to connect to it. */
+export interface SandboxVendor extends Vendor {
+  credentials: Record<string, string>;
+  settings: Record<string, unknown>;
+  /** Credentials and every token handed out so far; a scanner of journals looks for them. */
+  secrets(): string[];
+}
+
+export type SandboxFactory = (options: { account: string; clock: SandboxClock }) => SandboxVendor;
 
 export interface RunningSandbox {
   channel: string;
