@@ -52,6 +52,8 @@ export interface ShopOptions {
   orderId?(n: number): string;
   /** The vendor's line id; `n` counts all lines of the shop from 1. */
   lineId?(n: number): string;
+  /** True where the vendor writes one order line per unit (Walmart): three units are three lines. */
+  unitLines?: boolean;
 }
 
 export class Shop {
@@ -148,9 +150,11 @@ export class Shop {
         if (listing) this.ledger.add({ kind: 'soldout', sku, units, buyer });
         continue;
       }
-      const line = this.#options.lineId?.(++this.#lineCount) ?? String(lines.length + 1);
-      lines.push({ line, sku, units, cancelled: 0, shipped: 0 });
-      this.ledger.add({ kind: 'sold', sku, line: `${orderId}/${line}`, units, buyer });
+      for (const size of this.#options.unitLines ? Array<number>(units).fill(1) : [units]) {
+        const line = this.#options.lineId?.(++this.#lineCount) ?? String(lines.length + 1);
+        lines.push({ line, sku, units: size, cancelled: 0, shipped: 0 });
+        this.ledger.add({ kind: 'sold', sku, line: `${orderId}/${line}`, units: size, buyer });
+      }
       listing.sold += units;
       this.#change(listing, this.gross ? { reserved: listing.reserved + units } : { quantity: listing.quantity - units }, 'sale');
     }
