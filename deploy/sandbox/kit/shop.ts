@@ -50,8 +50,10 @@ export interface ShopOptions {
   fields?(sku: string, n: number): Record<string, string>;
   /** The vendor's order id; `n` counts from 1. */
   orderId?(n: number): string;
-  /** The vendor's line id; `n` counts all lines of the shop from 1. */
-  lineId?(n: number): string;
+  /** The vendor's line id; `n` counts all lines of the shop from 1, `earlier` are the order's lines before it. */
+  lineId?(n: number, sku: string, earlier: readonly ShopOrderLine[]): string;
+  /** True where the vendor cancels orders whole, whichever line is named (Mercado Libre). */
+  wholeOrders?: boolean;
   /** True where the vendor writes one order line per unit (Walmart): three units are three lines. */
   unitLines?: boolean;
 }
@@ -151,7 +153,7 @@ export class Shop {
         continue;
       }
       for (const size of this.#options.unitLines ? Array<number>(units).fill(1) : [units]) {
-        const line = this.#options.lineId?.(++this.#lineCount) ?? String(lines.length + 1);
+        const line = this.#options.lineId?.(++this.#lineCount, sku, lines) ?? String(lines.length + 1);
         lines.push({ line, sku, units: size, cancelled: 0, shipped: 0 });
         this.ledger.add({ kind: 'sold', sku, line: `${orderId}/${line}`, units: size, buyer });
       }
@@ -170,13 +172,19 @@ export class Shop {
     const order = this.orders.get(orderId);
     const found = order?.lines.find(l => l.line === line);
     if (!order || !found) return 0;
-    const open = found.units - found.cancelled - found.shipped;
+    if (!this.#options.wholeOrders) return this.#cancelLine(order, found, units);
+    if (order.lines.some(l => l.shipped > 0)) return 0;
+    return order.lines.reduce((sum, l) => sum + this.#cancelLine(order, l), 0);
+  }
+
+  #cancelLine(order: ShopOrder, line: ShopOrderLine, units?: number): number {
+    const open = line.units - line.cancelled - line.shipped;
     const back = Math.min(open, units ?? open);
     if (back <= 0) return 0;
-    found.cancelled += back;
+    line.cancelled += back;
     this.#touch(order);
-    this.ledger.add({ kind: 'cancelled', sku: found.sku, line: `${orderId}/${line}`, units: back });
-    const listing = this.#known(found.sku);
+    this.ledger.add({ kind: 'cancelled', sku: line.sku, line: `${order.orderId}/${line.line}`, units: back });
+    const listing = this.#known(line.sku);
     this.#change(listing, this.gross ? { reserved: listing.reserved - back } : { quantity: listing.quantity + back }, 'restock');
     return back;
   }
