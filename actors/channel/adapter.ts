@@ -145,6 +145,12 @@ export interface ChannelAdapter {
   readonly operations: { write: Operation; read: Operation; orders: Operation; listings: Operation };
 
   /**
+   * What pays for a read of this listing, where one account mixes kinds of listings (Mercado Libre): listings of one
+   * call must share it. `operations.read` is the dearest of them, so a caller that never asks is slow, not wrong.
+   */
+  readOperation?(listing: Listing): Operation;
+
+  /**
    * Sets quantities. Outcomes come in the order of `entries`, one each.
    *
    * @throws {ThrottledError | RetryableError | AmbiguousError | AuthError | TerminalError} for the call as a whole
