@@ -1,0 +1,155 @@
+/**
+ * What a SKU actor hears and keeps: the only file of this folder that other actors import.
+ *
+ * Every fact reaches it through its journal, `sku.<partition>.<key>`, and carries its place there.
+ */
+
+/** How a channel's quantity follows from what is available to sell. Applied in this order: buffer, then maximum. */
+export interface Rule {
+  /** Units held back, whole and >= 0. */
+  buffer: number;
+  /** Never show more than this. */
+  max?: number;
+}
+
+/** Source facts carry the source's own position for this SKU: 1, 2, 3 ... without gaps. */
+export type StockFact =
+  /** Absolute; supersedes everything of its source up to `position`. Negative quantities count as 0. */
+  | {
+    type: 'stock.counted';
+    source: string;
+    position: number;
+    quantity: number;
+    /** Order lines (`<account>/<order>/<line>`) that the number already contains; `…#cancelled` for cancellations. */
+    imported?: string[];
+  }
+  /** Relative; applied at its own position only, held back behind a gap. */
+  | { type: 'stock.adjusted'; source: string; position: number; delta: number; reason?: string };
+
+/** Order facts are cumulative statements about one line, so any number of repeats in any order ends alike. */
+export type OrderFact =
+  | { type: 'order.placed'; account: string; line: string; units: number; createdAt: number }
+  | { type: 'order.cancelled'; account: string; line: string; units: number }
+  | { type: 'order.shipped'; account: string; line: string; units: number };
+
+export type ListingFact =
+  /** `shown` is what the channel showed at import, where known. */
+  | {
+    type: 'listing.linked';
+    account: string;
+    listing: { id: string; fields: Record<string, string> };
+    /** The number written includes the channel's own open orders (Walmart). */
+    gross: boolean;
+    rule: Rule;
+    shown?: number;
+  }
+  | { type: 'listing.unlinked'; account: string }
+  | { type: 'rule.set'; account: string; rule: Rule };
+
+export type ChannelFact =
+  /** What became of the write with this signature. `applied` is proof, `accepted` and `ambiguous` are not. */
+  | {
+    type: 'write.answered';
+    account: string;
+    signature: string;
+    outcome: 'applied' | 'accepted' | 'ambiguous' | 'refused';
+    quantity: number;
+    code?: string;
+    message?: string;
+  }
+  /**
+   * The reconciler's judgement of a reading against the intent of that version: `equal` proves it, `drift` asks for
+   * a repair under the finding's id.
+   */
+  | { type: 'observed'; account: string; version: number; quantity: number; verdict: 'equal' | 'drift'; finding?: string };
+
+/** A due time that has come. `at` names which one, so that a replaced timer is told from the one in force. */
+export type TimerFact = { type: 'timer.due'; id: string; at: number };
+
+export type SkuFact = StockFact | OrderFact | ListingFact | ChannelFact | TimerFact;
+
+/** Where a fact stands in the SKU's journal. */
+export interface Place {
+  /** Stream sequence: the only order there is. */
+  seq: number;
+  /** The journal's time of it, epoch ms: shown to people, bounds waits. */
+  at: number;
+  /** Id of the first source event of the chain. */
+  correlation: string;
+}
+
+/** What the machine is told: a fact in its place, or one of its own timers. */
+export type SkuEvent = { type: 'fact'; fact: SkuFact; place: Place } | { type: 'flush.due'; place: Place } | { type: 'gap.due'; place: Place };
+
+/** Lanes by cost of waiting. */
+export type Lane = 'zero' | 'decrease' | 'verify' | 'raise';
+
+/** What a channel should show: the newest intention is the job. */
+export interface Intent {
+  /** What to write; at gross channels with that channel's open orders included. */
+  quantity: number;
+  /** Journal position it was decided at. */
+  version: number;
+  /** `verify`: the channel should show it by its own sale or restock; read first, write if it does not. */
+  kind: 'write' | 'verify' | 'repair';
+  lane: Lane;
+  signature: string;
+  /** Journal time of the fact that first asked for this change, epoch ms: debounce waits count from here. */
+  causeAt: number;
+  decidedAt: number;
+  /** Id of the source event behind it. */
+  correlation: string;
+}
+
+/** One channel account's listing of the SKU, as the SKU sees it. */
+export interface Outlet {
+  listing: { id: string; fields: Record<string, string> };
+  gross: boolean;
+  rule: Rule;
+  /** Quantity the channel showed when it was linked. */
+  shown?: number;
+  intent?: Intent;
+  /** The last answer that was no proof. */
+  answer?: { signature: string; outcome: 'accepted' | 'ambiguous' | 'refused'; at: number; code?: string; message?: string };
+  /** The intent of this version was proven to be what buyers see. */
+  proof?: { version: number; quantity: number; at: number; by: 'write' | 'read' };
+}
+
+/** An order line, cumulative. Units contained in the source's own number are marked imported. */
+export interface Line {
+  account: string;
+  units: number;
+  cancelled: number;
+  shipped: number;
+  imported: boolean;
+  cancelImported: boolean;
+  /** Channel's clock, epoch ms. */
+  createdAt: number;
+}
+
+/** A source fact that came before its turn. */
+export type Held = Extract<StockFact, { type: 'stock.adjusted' }>;
+
+/** The whole state of a SKU: the fold of its journal. */
+export interface Stock {
+  sku: string;
+  /** Absent until first counted: then nothing is written anywhere. */
+  onHand?: number;
+  /** Source and position of the last fact applied to `onHand`. */
+  source?: string;
+  position: number;
+  /** Adjustments behind a gap, by position. */
+  held: Held[];
+  lines: Record<string, Line>;
+  /** Imports named by a count before the line itself was learnt. */
+  early: string[];
+  outlets: Record<string, Outlet>;
+  /** Raises wait since then for quiet, epoch ms. */
+  waitingSince?: number;
+  /** Source facts that were duplicates or older than what is known. */
+  superseded: number;
+}
+
+export const emptyStock = (sku: string): Stock => ({
+  sku, position: 0, held: [], lines: {}, early: [], outlets: {}, superseded: 0,
+});

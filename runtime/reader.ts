@@ -1,0 +1,79 @@
+/**
+ * Reads a stream in order from a given sequence with an ordered consumer (no acks: they lose order on failure), and
+ * goes on after broken connections, stopped leaders and deleted consumers without skipping or repeating.
+ */
+import type { ConsumerMessages, JetStreamClient, JsMsg } from '@nats-io/jetstream';
+import { DeliverPolicy } from '@nats-io/jetstream';
+
+export interface ReaderOptions {
+  stream: string;
+  filter: string | string[];
+  /** First sequence wanted, or the newest message of each subject, or only what comes from now on. */
+  from: number | 'last-per-subject' | 'new';
+  /** Told of each message in order; a promise holds back the next one. */
+  onMessage(message: JsMsg): void | Promise<void>;
+  /** Called once when everything that was there at the start has been read. */
+  onCaughtUp?(): void;
+  onError?(error: Error): void;
+  /** Shown in `nats consumer report`. */
+  name: string;
+  idleHeartbeatMs?: number;
+}
+
+export class Reader {
+  readonly #js: JetStreamClient;
+  readonly #options: ReaderOptions;
+  #messages: ConsumerMessages | undefined;
+  #stopped = false;
+  #last = 0;
+  #caughtUp = false;
+  readonly done: Promise<void>;
+
+  constructor(js: JetStreamClient, options: ReaderOptions) {
+    this.#js = js;
+    this.#options = options;
+    this.done = this.#run();
+  }
+
+  /** Stops reading; messages handed out before may still be in work when this resolves. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#messages?.stop();
+    await this.done;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#read();
+      } catch (error) {
+        if (this.#stopped) return;
+        this.#options.onError?.(error as Error);
+        await new Promise(resolve => setTimeout(resolve, 250));
+      }
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { stream, filter, from, name, idleHeartbeatMs = 1_000 } = this.#options;
+    // After a break, go on behind the last message read, whatever the first read began with.
+    const start = this.#last > 0 ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#last + 1 }
+      : typeof from === 'number' ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, from) }
+      : { deliver_policy: from === 'new' ? DeliverPolicy.New : DeliverPolicy.LastPerSubject };
+    const consumer = await this.#js.consumers.get(stream, { filter_subjects: filter, name_prefix: name, ...start } as never);
+    if (!this.#caughtUp && (await consumer.info()).num_pending === 0) this.#catchUp();
+    this.#messages = await consumer.consume({ max_messages: 500, expires: 5_000, idle_heartbeat: idleHeartbeatMs });
+    if (this.#stopped) this.#messages.stop();
+    for await (const message of this.#messages) {
+      const held = this.#options.onMessage(message);
+      if (held) await held;
+      this.#last = message.seq;
+      if (!this.#caughtUp && message.info.pending === 0) this.#catchUp();
+    }
+  }
+
+  #catchUp(): void {
+    this.#caughtUp = true;
+    this.#options.onCaughtUp?.();
+  }
+}

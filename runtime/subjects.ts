@@ -1,0 +1,90 @@
+/**
+ * Every subject, stream and bucket name, and how keys become subject tokens. Publishers compute the partition
+ * themselves, so that any client and any server version addresses the right actor.
+ */
+
+/** Partitions of SKU actors. Changing it is a migration: messages keep the partition they were published to. */
+export const partitionCount = 64;
+
+export const streams = {
+  ingest: 'INGEST',
+  sku: 'SKU',
+  attempt: 'ATTEMPT',
+  alert: 'ALERT',
+  dead: 'DEAD',
+  skuRecords: 'KV_sku',
+  channelRecords: 'KV_channel',
+  listings: 'KV_listing',
+  members: 'KV_member',
+} as const;
+
+/**
+ * A key as one subject token and KV key: `=` escapes as `%` does in URLs. Distinct keys stay distinct, in any
+ * script; a leading `_` is escaped too, since `_epoch` and `_ckpt` stand beside the records.
+ *
+ * @throws {RangeError} for an empty key, one with a lone surrogate, or one of more than 200 escaped characters
+ */
+export function escapeKey(key: string): string {
+  if (key === '') throw new RangeError('key is empty');
+  if (!key.isWellFormed()) throw new RangeError(`key ${JSON.stringify(key)} is not well-formed Unicode`);
+  const escaped = encodeURIComponent(key).replaceAll(/[.!~*'()]|^_/g, hexEscape).replaceAll('%', '=');
+  if (escaped.length > 200) throw new RangeError(`key ${JSON.stringify(key.slice(0, 40))}… is too long: ${escaped.length} escaped characters, 200 at most`);
+  return escaped;
+}
+
+export function unescapeKey(token: string): string {
+  return decodeURIComponent(token.replaceAll('=', '%'));
+}
+
+function hexEscape(character: string): string {
+  return `=${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+const utf8 = new TextEncoder();
+
+/** FNV-1a 32 of the key mod the partition count: what the server's own `partition()` transform computes. */
+export function partitionOf(key: string): number {
+  return fnv1a(key) % partitionCount;
+}
+
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of utf8.encode(text)) {
+    hash ^= byte;
+    hash = Math.imul(hash, 0x01000193) >>> 0;
+  }
+  return hash;
+}
+
+/** The SKU journal: `sku.<partition>.<key>`. */
+export function skuSubject(sku: string): string {
+  return `sku.${partitionOf(sku)}.${escapeKey(sku)}`;
+}
+
+/** A SKU's record in KV: `$KV.sku.<partition>.<key>`. */
+export function skuRecordSubject(sku: string): string {
+  return `$KV.sku.${partitionOf(sku)}.${escapeKey(sku)}`;
+}
+
+export const skuPartition = {
+  journal: (partition: number): string => `sku.${partition}.>`,
+  record: (partition: number, token: string): string => `$KV.sku.${partition}.${token}`,
+  epoch: (partition: number): string => `$KV.sku.${partition}._epoch`,
+  checkpoint: (partition: number): string => `$KV.sku.${partition}._ckpt`,
+};
+
+/** Records of a channel account or a source: `$KV.channel.<name>.<field>`. */
+export const channelRecord = {
+  epoch: (unit: string): string => `$KV.channel.${escapeKey(unit)}._epoch`,
+  state: (unit: string): string => `$KV.channel.${escapeKey(unit)}.state`,
+  findings: (unit: string): string => `$KV.channel.${escapeKey(unit)}.findings`,
+};
+
+export const ingestSubject = (source: string): string => `ingest.${escapeKey(source)}`;
+export const attemptSubject = (account: string, sku: string): string => `attempt.${escapeKey(account)}.${escapeKey(sku)}`;
+export const driftSubject = (severity: string, account: string, sku: string): string =>
+  `drift.${severity}.${escapeKey(account)}.${escapeKey(sku)}`;
+/** `origin` is the account or source the failure came from. */
+export const deadSubject = (kind: string, origin: string, key: string): string =>
+  `dead.${kind}.${escapeKey(origin)}.${escapeKey(key)}`;
+export const memberSubject = (node: string): string => `$KV.member.${escapeKey(node)}`;
