@@ -1,0 +1,38 @@
+/** What the runtime must know of a kind of actor to keep its records; it knows no SKU beyond this. */
+import type { Stepper } from './step.ts';
+
+/** A record as stored in KV, one JSON line: snapshot, outbox, due timers and the last sequence applied, in one write. */
+export interface ActorRecord<C = unknown> {
+  /** Version of this shape. */
+  v: number;
+  /** Sequence of the last journal message applied. */
+  applied: number;
+  /** Its journal time, epoch ms. */
+  at: number;
+  /** The machine's state. */
+  state: unknown;
+  context: C;
+  /** Timers in force, by id; `at` in epoch ms. */
+  due: Record<string, { at: number; event: { type: string } }>;
+  /** Effects asked for by the last turn; performed again when the record is loaded after a crash. */
+  outbox: PublishEffect[];
+  /** The actor threw on this message: nothing later is applied until a person releases it. */
+  quarantined?: { seq: number; at: number; error: string };
+}
+
+export interface PublishEffect { to: string[]; id: string; body: unknown }
+
+export const recordVersion = 1;
+
+/** Where a message stands in its journal. */
+export interface MessagePlace { seq: number; at: number; correlation: string }
+
+export interface ActorKind<C> {
+  stepper: Stepper<C>;
+  /** The state of a key that has no record yet. */
+  initial(key: string): C;
+  /** The event that a journal message means to the machine. */
+  event(body: unknown, place: MessagePlace): { type: string };
+  /** Brings a record of an older version up to `recordVersion`, or throws naming both. */
+  migrate(record: ActorRecord<unknown>): ActorRecord<C>;
+}
