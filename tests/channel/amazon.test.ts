@@ -115,7 +115,7 @@ test('a write to a SKU that does not exist is accepted and only the read back te
 });
 
 test('an older write that is slow to apply does not land on top of a newer one', async t => {
-  const delays = [60_000, 1_000];
+  const delays = [600_000, 1_000]; // A second here, and 2 ms.
   const w = await world(t, { 'A-1': 10 }, { applyAfterMs: () => delays.shift()! });
   await w.adapter.write([entry('A-1', 5)], call());
   await w.adapter.write([entry('A-1', 2)], call());
@@ -248,13 +248,24 @@ test('every operation of the adapter names a published limit', async t => {
 test('an order shows only two minutes after it was placed, and completeness never claims more', async t => {
   const w = await world(t, { 'A-1': 10 }, { scale: 60 }); // Two minutes are 2 s.
   const { order } = w.shop.buy('b1', [{ sku: 'A-1', units: 1 }]);
-  const early = await w.adapter.orders(undefined, call());
-  t.deepEqual(early.lines, []);
-  t.true(early.completeThrough < order!.createdAt);
-  await pause(2_100);
-  const late = await w.adapter.orders(early.cursor, call());
-  t.deepEqual(late.lines.map(l => [l.orderId, l.units, l.cancelled]), [[order!.orderId, 1, 0]]);
-  t.true(late.completeThrough >= order!.createdAt);
+  let page = await w.adapter.orders(undefined, call());
+  while (page.lines.length === 0) {
+    t.true(page.completeThrough < order!.createdAt, 'not shown, not claimed');
+    await pause(100);
+    page = await w.adapter.orders(page.cursor, call());
+  }
+  t.true(Date.now() - order!.createdAt >= 2_000);
+  t.true(page.completeThrough >= order!.createdAt);
+  t.deepEqual(page.lines.map(l => [l.orderId, l.units, l.cancelled]), [[order!.orderId, 1, 0]]);
+});
+
+test('a unit cancelled out of three is learnt while the order is Pending', async t => {
+  const w = await world(t, { 'A-1': 10 });
+  const { order } = w.shop.buy('b1', [{ sku: 'A-1', units: 3 }]);
+  w.shop.cancel(order!.orderId, order!.lines[0]!.line, 1);
+  await pause(220);
+  const { lines } = await w.adapter.orders(undefined, call());
+  t.deepEqual(lines.map(l => [l.units, l.cancelled, l.shipped]), [[3, 1, 0]]);
 });
 
 test('completeness moves only with the last page of a poll', async t => {
