@@ -68,7 +68,9 @@ export async function exchange(origin: string, ask: Ask, call: Call, requestIdHe
     });
     return { status: response.statusCode, headers, text, json: parse(text) };
   } catch (cause) {
-    const code = (cause as { code?: string }).code ?? (cause as Error).name;
+    // A DOMException (the deadline) has a number for a code: there the name tells.
+    const { code: given, name } = cause as Error & { code?: unknown };
+    const code = typeof given === 'string' ? given : name;
     call.onExchange?.({ ...record, status: undefined, ms: now() - began, error: `${code}: ${(cause as Error).message}` });
     const message = `${ask.method} ${ask.path}: no answer (${code})`;
     throw ask.safe === true || ask.method === 'GET' || notSent.has(code)
