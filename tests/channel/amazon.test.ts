@@ -234,6 +234,14 @@ test('a call whose deadline passes while it waits for a token was not sent, and 
   t.is(w.shop.counts['calls.write'], undefined);
 });
 
+test('a write that meets its deadline under way counts as possibly applied, and is told by name', async t => {
+  const w = await world(t, { 'A-1': 10 });
+  await w.adapter.read([listing('A-1')], call());
+  w.shop.faults.add({ kind: 'latency', on: 'write', forMs: 60_000, delayMs: 1_000 });
+  const error = await t.throwsAsync(w.adapter.write([entry('A-1', 1)], { signal: AbortSignal.timeout(100) }), { instanceOf: AmbiguousError });
+  t.is((error as AmbiguousError).code, 'TimeoutError');
+});
+
 test('the sandbox keeps the limits that are published in config', t => {
   t.deepEqual(parse(readFileSync(new URL('../../config/limits/amazon.yaml', import.meta.url), 'utf8')), limits);
 });
