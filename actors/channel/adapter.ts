@@ -203,7 +203,7 @@ export interface AdapterPorts {
   /** A new UUID; correlation ids only, never part of a decision. */
   uuid(): string;
   tokens: TokenStore;
-  /** Scales the channel's waits (verify windows, order lags) for a sandbox whose clock runs faster. 1 in production. */
+  /** How many times faster a sandbox's clock runs: the channel's waits (verify windows, order lags) are divided by it. 1 in production. */
   timeScale: number;
 }
 
