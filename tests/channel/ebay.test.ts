@@ -168,7 +168,7 @@ test('one bad entry that spoiled a whole call does not cost the batch for ever',
   t.deepEqual((await w.adapter.write([good, bad], w.call())).map(o => o.kind), ['retry', 'retry']);
   t.is(w.adapter.operations.write.batch, 1);
   t.is((await w.adapter.write([good], w.call()))[0]?.kind, 'accepted');
-  t.like((await w.adapter.write([bad], w.call()))[0], { kind: 'refused', code: '25731' });
+  t.like((await w.adapter.write([bad], w.call()))[0], { kind: 'refused', code: '25002' });
   t.is(w.adapter.operations.write.batch, 25);
 });
 
@@ -445,7 +445,7 @@ test('the sandbox refuses what eBay refuses', async t => {
   const ids = (answer: { json: any }): unknown => answer.json.errors?.[0].errorId;
   t.is((await w.raw('POST', updatePath, { requests: [one] }, { 'content-language': 'en-US' })).status, 400);
   t.is((await w.raw('POST', updatePath, { requests: [one] }, { 'content-type': 'text/plain' })).status, 415);
-  t.is(ids(await w.raw('POST', updatePath, { requests: [one, one] })), 25734);
+  t.is(ids(await w.raw('POST', updatePath, { requests: [one, one] })), 25002);
   t.is(ids(await w.raw('POST', updatePath, { requests: Array.from({ length: 26 }, (_, n) => ({ ...one, sku: `S${n}` })) })), 25709);
   t.is(ids(await w.raw('GET', '/sell/inventory/v1/offer')), 25707);
   t.is(ids(await w.raw('GET', '/sell/inventory/v1/inventory_item?limit=201')), 25706);

@@ -22,7 +22,6 @@ const texts: Record<number, string> = {
   25710: "We didn't find the resource/entity you are requesting. Please verify the request.",
   25713: 'This Offer is not available.',
   25727: 'The number of InventoryItems in the request exceeds the limit.',
-  25731: 'OfferId should be unique in the request.',
   25734: 'SKU should be unique in the request.',
   30500: 'System error',
   30700: 'Invalid filter name',

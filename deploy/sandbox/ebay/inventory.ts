@@ -36,9 +36,9 @@ export function inventoryRoutes(app: FastifyInstance, shop: EbayShop, options: I
     const { requests } = body.data;
     // ebay.md 2.1 "Entries per call": refused as a whole.
     if (requests.length > options.entriesMax) return refuse(reply, 400, error(25709, 'requests', requests.length, `Only ${options.entriesMax} allowed.`));
-    // ebay.md 2.1 offers[]: duplicates are refused.
-    if (repeats(requests.flatMap(r => r.sku ?? []))) return refuse(reply, 400, error(25734));
-    if (repeats(requests.flatMap(r => (r.offers ?? []).map(o => o.offerId)))) return refuse(reply, 400, error(25731));
+    // ebay.md 2.1 offers[]: duplicates are refused; of the ids that the whole call may answer, 25002 is the one for it.
+    const offerIds = requests.flatMap(r => (r.offers ?? []).map(o => o.offerId));
+    if (repeats(requests.flatMap(r => r.sku ?? [])) || repeats(offerIds)) return refuse(reply, 400, error(25002, 'requests', '', 'SKU and offerId should be unique.'));
     const parts = requests.flatMap(one => update(shop, one, options));
     // ebay.md 2.1: the order of responses is not promised; ebay.md 0 line 3: 200 or 207, then each entry's own status.
     return reply.code(parts.every(p => p.statusCode === 200) ? 200 : 207).send({ responses: parts.reverse() });

@@ -41,6 +41,8 @@ export class EbayShop extends Shop {
       }),
       orderId: n => `12-${10_000 + Math.floor(n / 100_000)}-${String(n % 100_000).padStart(5, '0')}`,
       lineId: n => String(10_000_000_000 + n),
+      // ebay.md 6.2: `cancelState` is the order's.
+      wholeOrders: true,
     });
     this.#outOfStockControl = outOfStockControl;
   }
@@ -114,18 +116,6 @@ export class EbayShop extends Shop {
   override sellHidden(sku: string, units: number): void {
     super.sellHidden(sku, units);
     this.#endAtZero();
-  }
-
-  /** ebay.md 6.2: `cancelState` is the order's, so an order is cancelled with all its lines, or not at all once one has shipped. */
-  override cancel(orderId: string, line: string): number {
-    const order = this.orders.get(orderId);
-    if (!order?.lines.some(l => l.line === line) || order.lines.some(l => l.shipped > 0)) return 0;
-    let back = 0;
-    for (const { line: id } of order.lines) {
-      const units = super.cancel(orderId, id);
-      if (id === line) back = units;
-    }
-    return back;
   }
 
   /** ebay.md 0 line 8: without out-of-stock control a listing that reaches 0 ends. */
