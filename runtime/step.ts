@@ -5,7 +5,7 @@
  * 6 us. Timers are `raise(event, { id, delay })` and `cancel(id)`, stored with the record: XState restores none.
  */
 import { createActor } from 'xstate';
-import type { AnyMachineSnapshot, AnyStateMachine, EventFrom, ExecutableActionsFrom } from 'xstate';
+import type { AnyMachineSnapshot, AnyStateMachine, EventFrom, EventObject, ExecutableActionsFrom } from 'xstate';
 import type { Effect } from '../actors/effect.ts';
 
 /** Plain data: what of a machine's snapshot is kept. */
@@ -16,7 +16,7 @@ interface Request { type: string; params: any }
 export interface Stepper<C> {
   initial(context: C): AnyMachineSnapshot;
   restore(snapshot: Snapshot<C>): AnyMachineSnapshot;
-  step(state: AnyMachineSnapshot, event: { type: string }, effects: Effect[]): AnyMachineSnapshot;
+  step(state: AnyMachineSnapshot, event: EventObject, effects: Effect[]): AnyMachineSnapshot;
 }
 
 /** Steps `machine`; effects are appended to the array given, in the order asked for. */

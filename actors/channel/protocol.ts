@@ -1,0 +1,52 @@
+/** What a channel account's machine hears, and what of an account is kept in its record. */
+import type { Bucket } from './rate.ts';
+
+export type ChannelEvent =
+  | { type: 'call.succeeded' }
+  /** Retryable or ambiguous: the channel as a whole seems unwell. */
+  | { type: 'call.failed'; reason: string }
+  /** The grant is dead. */
+  | { type: 'auth.failed'; reason: string; at: number }
+  | { type: 'freeze'; reason: string }
+  | { type: 'resume' }
+  | { type: 'rest.over' };
+
+export interface ChannelHealth {
+  /** Failures in a row. */
+  failures: number;
+  /** Why it is not serving. */
+  reason?: string;
+  /** The grant is dead and a task says so. */
+  unauthorised?: boolean;
+}
+
+/** The account's record in KV: survives fail-over, so a new owner neither bursts nor forgets where it was. */
+export interface AccountRecord {
+  v: 1;
+  account: string;
+  channel: string;
+  state: unknown;
+  health: ChannelHealth;
+  buckets: Record<string, Bucket>;
+  /** The adapter's own order cursor. */
+  ordersCursor?: string;
+  /** Every order change up to then is in the SKU journals, channel's clock, epoch ms. */
+  ordersCompleteThrough: number;
+  counts: AccountCounts;
+  at: number;
+}
+
+export interface AccountCounts {
+  /** Entries written, calls made, and what became of them. */
+  writes: number;
+  calls: number;
+  throttled: number;
+  ambiguous: number;
+  conflicts: number;
+  retries: number;
+  refused: number;
+  reads: number;
+  orderLines: number;
+}
+
+export const noCounts: AccountCounts = { writes: 0, calls: 0, throttled: 0, ambiguous: 0, conflicts: 0, retries: 0, refused: 0, reads: 0, orderLines: 0 };

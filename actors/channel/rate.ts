@@ -1,0 +1,71 @@
+/**
+ * Token buckets as data: what a channel publishes as its limits, corrected by what its answers tell. Pure: time is
+ * an argument (epoch ms). Waiting for rate costs no attempt.
+ */
+import type { Meter } from './adapter.ts';
+
+/** A published limit, from `config/limits/<channel>.yaml`. */
+export interface Limit {
+  perSecond: number;
+  burst: number;
+  /** Calls a day beyond which the channel refuses whatever the bucket holds. */
+  perDay?: number;
+}
+
+/** Kept in the account's record, so that a new owner does not burst. */
+export interface Bucket extends Limit {
+  level: number;
+  at: number;
+  /** The channel asked for silence until then. */
+  waitUntil: number;
+  /** Spent since `dayFrom`. */
+  spentToday: number;
+  dayFrom: number;
+}
+
+const dayMs = 86_400_000;
+
+export function newBucket(limit: Limit, now: number): Bucket {
+  return { ...limit, level: limit.burst, at: now, waitUntil: 0, spentToday: 0, dayFrom: now };
+}
+
+export function refill(bucket: Bucket, now: number): Bucket {
+  const elapsed = Math.max(0, now - bucket.at);
+  const level = Math.min(bucket.burst, bucket.level + (elapsed / 1000) * bucket.perSecond);
+  const newDay = now - bucket.dayFrom >= dayMs;
+  return { ...bucket, level, at: now, ...(newDay && { spentToday: 0, dayFrom: now }) };
+}
+
+/** Real ms until `cost` may be spent; 0 when it may be now. `keep` tokens are left for more urgent calls. */
+export function waitMs(bucket: Bucket, cost: number, now: number, keep = 0): number {
+  const { level, perSecond, waitUntil, perDay, spentToday, dayFrom } = refill(bucket, now);
+  if (perDay !== undefined && spentToday + cost > perDay) return dayFrom + dayMs - now;
+  const wanted = Math.min(cost + keep, bucket.burst);
+  return Math.max(waitUntil - now, level >= wanted ? 0 : Math.ceil(((wanted - level) / perSecond) * 1000), 0);
+}
+
+/** Spends `cost`; the caller has asked `waitMs` first. */
+export function spend(bucket: Bucket, cost: number, now: number): Bucket {
+  const full = refill(bucket, now);
+  return { ...full, level: full.level - cost, spentToday: full.spentToday + cost };
+}
+
+/** The channel refused for rate: the bucket was emptier than we thought. */
+export function throttled(bucket: Bucket, retryAfterMs: number | undefined, now: number): Bucket {
+  const full = refill(bucket, now);
+  const wait = retryAfterMs ?? Math.max(250, 1000 / full.perSecond);
+  return { ...full, level: Math.min(full.level, 0), waitUntil: Math.max(full.waitUntil, now + wait) };
+}
+
+/** An answer told what is left or how fast it refills; the channel knows better than its documents. */
+export function told(bucket: Bucket, meter: Meter, now: number): Bucket {
+  const full = refill(bucket, now);
+  return {
+    ...full,
+    ...(meter.perSecond !== undefined && meter.perSecond > 0 && { perSecond: meter.perSecond }),
+    ...(meter.burst !== undefined && meter.burst > 0 && { burst: meter.burst }),
+    // Calls still under way are in our level and not yet in the answer's: the lower of the two is safe.
+    level: meter.remaining === undefined ? full.level : Math.min(full.level, meter.remaining),
+    waitUntil: meter.waitMs === undefined ? full.waitUntil : Math.max(full.waitUntil, now + meter.waitMs),
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * Plumb's own source format: one JSON object per fact about one SKU. Other formats are mapped onto the same facts.
+ * Missing is never zero: a message without a number is refused, naming field and value.
+ */
+import { z } from 'zod';
+import type { StockFact } from '../protocol.ts';
+
+const position = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const units = z.number().int().min(-1_000_000_000).max(1_000_000_000);
+/** Present on every message; what else it holds is kept in the raw journal and not looked at. */
+const common = {
+  id: z.string().min(1).max(200),
+  sku: z.string().min(1).max(200),
+  /** The source's own sequence for this SKU: 1, 2, 3 ... */
+  version: position,
+};
+
+export const nativeSchema = z.discriminatedUnion('type', [
+  z.object({ ...common, type: z.literal('count'), quantity: units, imported: z.array(z.string().min(1)).optional() }),
+  z.object({ ...common, type: z.literal('adjust'), delta: units, reason: z.string().optional() }),
+]);
+
+/** A source message that cannot be understood; the message names field and value. */
+export class MalformedError extends Error {
+  override readonly name = 'MalformedError';
+  readonly field: string;
+  readonly value: unknown;
+
+  constructor(field: string, value: unknown, reason: string) {
+    const shown = JSON.stringify(value);
+    super(`${field === '' ? 'message' : field}: ${reason}, got ${shown === undefined ? 'nothing' : shown.length > 120 ? `${shown.slice(0, 120)}…` : shown}`);
+    this.field = field;
+    this.value = value;
+  }
+}
+
+export interface NativeFact { id: string; sku: string; fact: StockFact }
+
+/**
+ * @param text the raw message
+ * @throws {MalformedError}
+ */
+export function parseNative(source: string, text: string): NativeFact {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new MalformedError('', text, `is not JSON (${(error as Error).message})`);
+  }
+  const parsed = nativeSchema.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], json);
+    throw new MalformedError(issue.path.join('.'), value, issue.message);
+  }
+  const { data } = parsed;
+  const { id, sku } = data;
+  if (!sku.isWellFormed()) throw new MalformedError('sku', sku, 'is not well-formed Unicode');
+  const fact: StockFact = data.type === 'count'
+    ? { type: 'stock.counted', source, position: data.version, quantity: data.quantity, ...(data.imported && { imported: data.imported }) }
+    : { type: 'stock.adjusted', source, position: data.version, delta: data.delta, ...(data.reason !== undefined && { reason: data.reason }) };
+  return { id, sku, fact };
+}

@@ -1,0 +1,18 @@
+/** SKU actors as the runtime keeps them. */
+import { createSkuMachine } from '../actors/sku/machine.ts';
+import type { SkuPorts } from '../actors/sku/machine.ts';
+import { emptyStock } from '../actors/sku/protocol.ts';
+import type { SkuEvent, SkuFact, Stock } from '../actors/sku/protocol.ts';
+import type { ActorKind } from '../runtime/actor.ts';
+import { stepper } from '../runtime/step.ts';
+
+export function skuKind(ports: SkuPorts): ActorKind<Stock> {
+  return {
+    stepper: stepper<Stock>(createSkuMachine(ports)),
+    initial: emptyStock,
+    event: (body, place): SkuEvent => ({ type: 'fact', fact: body as SkuFact, place }),
+    migrate: record => {
+      throw new Error(`SKU record of version ${record.v} cannot be read by this node, which reads version 1`);
+    },
+  };
+}

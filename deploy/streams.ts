@@ -1,0 +1,83 @@
+/**
+ * Every stream and bucket, declared once: created when missing, checked when there. A server that did not honour an
+ * option is refused, since older servers ignore what they do not know (nats-findings fact 9).
+ */
+import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import type { JetStreamManager, StreamConfig } from '@nats-io/jetstream';
+import type { NatsConnection } from 'nats';
+import { nanos } from 'nats';
+import { memberTtlMs } from '../runtime/membership.ts';
+import { streams } from '../runtime/subjects.ts';
+
+const day = 86_400_000;
+const dedupeMs = 2 * 60_000;
+
+type Declared = Partial<StreamConfig> & { name: string; subjects: string[] };
+
+function journal(name: string, subjects: string[], days = 0): Declared {
+  return { name, subjects, retention: RetentionPolicy.Limits, storage: StorageType.File, max_age: nanos(days * day), duplicate_window: nanos(dedupeMs), allow_direct: true };
+}
+
+/** A KV bucket is a stream of this shape; readers of the `nats` CLI find it as one. */
+function bucket(name: string, options: Declared extends infer D ? Partial<D> : never = {}): Declared {
+  return {
+    name: `KV_${name}`,
+    subjects: [`$KV.${name}.>`],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    max_msgs_per_subject: 1,
+    discard: DiscardPolicy.New,
+    allow_rollup_hdrs: true,
+    allow_direct: true,
+    deny_delete: true,
+    ...options,
+  };
+}
+
+export const declared: readonly Declared[] = [
+  journal(streams.ingest, ['ingest.>'], 30),
+  journal(streams.sku, ['sku.>']),
+  journal(streams.attempt, ['attempt.>'], 90),
+  journal(streams.alert, ['drift.>'], 90),
+  journal(streams.dead, ['dead.>']),
+  bucket('sku', { republish: { src: '$KV.sku.>', dest: 'kvpub.sku.>' } }),
+  bucket('channel'),
+  bucket('listing', { max_msgs_per_subject: 8 }),
+  bucket('member', { max_age: nanos(memberTtlMs), storage: StorageType.Memory, deny_delete: false, duplicate_window: nanos(memberTtlMs) }),
+];
+
+/** A stream that is not as declared, naming stream, option and both values. */
+export class StreamMismatchError extends Error {
+  override readonly name = 'StreamMismatchError';
+}
+
+/**
+ * @param replicas 1 on a single server, 3 in production
+ * @throws {StreamMismatchError}
+ */
+export async function ensureStreams(nc: NatsConnection, replicas = 1): Promise<void> {
+  const jsm = await jetstreamManager(nc);
+  for (const wanted of declared) await ensure(jsm, { ...wanted, num_replicas: replicas });
+}
+
+async function ensure(jsm: JetStreamManager, wanted: Declared): Promise<void> {
+  let config: StreamConfig;
+  try {
+    config = (await jsm.streams.info(wanted.name)).config;
+  } catch (error) {
+    if ((error as { code?: number }).code !== 10059) throw error;
+    // Nodes start together: whoever is second finds it made.
+    config = await jsm.streams.add(wanted).then(info => info.config, async () => (await jsm.streams.info(wanted.name)).config);
+  }
+  for (const [option, value] of Object.entries(wanted)) {
+    const is = (config as unknown as Record<string, unknown>)[option] ?? fallback(value);
+    if (JSON.stringify(is) !== JSON.stringify(value)) {
+      throw new StreamMismatchError(`stream ${wanted.name}: ${option} is ${JSON.stringify(is)}, wanted ${JSON.stringify(value)}. Change it with 'nats stream edit', or use a server that honours it (2.11 or later).`);
+    }
+  }
+}
+
+/** What a server leaves out of its answer. */
+function fallback(value: unknown): unknown {
+  return typeof value === 'number' ? 0 : typeof value === 'boolean' ? false : undefined;
+}

@@ -1,0 +1,40 @@
+/** Imports an account's listings: each becomes a fact in its SKU's journal and an entry of the listing bucket. */
+import type { Call, ChannelAdapter } from '../actors/channel/adapter.ts';
+import type { Rule, SkuFact } from '../actors/sku/protocol.ts';
+import { encodeJson } from './codec.ts';
+import type { Publisher } from './publisher.ts';
+import { escapeKey } from './subjects.ts';
+
+export interface ImportPorts {
+  account: string;
+  adapter: ChannelAdapter;
+  publisher: Publisher;
+  rule: Rule;
+  publish(sku: string, id: string, fact: SkuFact): Promise<void>;
+  /** Resolves when one more call may be made. */
+  pay(): Promise<void>;
+  call(): Call;
+}
+
+/**
+ * Reads every page and links what it finds. Safe to repeat: a listing linked as it is changes nothing.
+ *
+ * @returns how many listings were linked
+ * @throws what the adapter throws
+ */
+export async function importListings({ account, adapter, publisher, rule, publish, pay, call }: ImportPorts): Promise<number> {
+  let cursor: string | undefined;
+  let count = 0;
+  do {
+    await pay();
+    const page = await adapter.listings(cursor, call());
+    await Promise.all(page.readings.map(async ({ listing, quantity }) => {
+      const { id, sku, fields } = listing;
+      await publisher.publish(`$KV.listing.${escapeKey(account)}.${escapeKey(sku)}`, encodeJson({ account, id, sku, fields, rule, shown: quantity, at: Date.now() }));
+      await publish(sku, `link:${account}:${sku}:${Date.now()}`, { type: 'listing.linked', account, listing: { id, fields }, gross: adapter.gross, rule, shown: quantity });
+    }));
+    count += page.readings.length;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return count;
+}
