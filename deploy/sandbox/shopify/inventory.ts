@@ -50,6 +50,8 @@ export class Inventory {
   readonly #directive: GraphQLDirective;
   readonly #keys = new Map<string, { fingerprint: string; payload: Payload; until: number }>();
 
+  #levelsOf: { state: string; levels: { value: number; id: string; node: () => unknown }[] } | undefined;
+
   constructor(shop: ShopifyShop, clock: SandboxClock, directive: GraphQLDirective, options: InventoryOptions) {
     this.#shop = shop;
     this.#clock = clock;
@@ -76,9 +78,20 @@ export class Inventory {
   #levels(args: PageArgs & { query?: string | null }): unknown {
     const [, above] = /^inventory_item_id:>(\d+)$/.exec(args.query ?? '') ?? [];
     if (args.query && above === undefined) throw badRequest(`The search ${args.query} is not served here`);
-    const stocked = this.#shop.items.filter(({ number, listing }) =>
-      (above === undefined || byId(number, above) > 0) && !this.#shop.unstocked.has(listing.sku));
-    return connection(stocked.map(item => ({ value: 0, id: item.number, node: () => this.#level(item) })), args, this.#options.deepest);
+    const stocked = this.#stocked();
+    const from = above === undefined ? 0 : stocked.findIndex(({ id }) => byId(id, above) > 0);
+    return connection(from < 0 ? [] : stocked.slice(from), args, this.#options.deepest);
+  }
+
+  /** The levels of the location by item number, made anew only when the catalogue has changed. */
+  #stocked(): { value: number; id: string; node: () => unknown }[] {
+    const { items, unstocked } = this.#shop;
+    const state = `${items.length} ${[...unstocked].join()}`;
+    if (this.#levelsOf?.state !== state) {
+      const stocked = items.filter(({ listing }) => !unstocked.has(listing.sku));
+      this.#levelsOf = { state, levels: stocked.map(item => ({ value: 0, id: item.number, node: () => this.#level(item) })) };
+    }
+    return this.#levelsOf.levels;
   }
 
   #itemSource(item: Item): Record<string, unknown> {
@@ -153,6 +166,10 @@ export class Inventory {
       return known.payload;
     }
     const payload = this.#set(input);
+    for (const [old, { until }] of this.#keys) {
+      if (until > this.#clock.now()) break;
+      this.#keys.delete(old);
+    }
     this.#keys.set(key, { fingerprint, payload, until: this.#clock.now() + this.#clock.real(this.#options.keyLifeMs) });
     return payload;
   }

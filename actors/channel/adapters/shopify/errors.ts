@@ -46,7 +46,8 @@ export function graphqlClass(code: string | undefined, hasData: boolean): CallCl
  */
 export type EntryClass = 'conflict' | 'listing' | 'validation' | 'newKey' | 'running';
 
-const entryClasses: Record<string, EntryClass> = {
+/** Every code of the vendor's `InventorySetQuantitiesUserErrorCode`. */
+export const entryClasses: Record<string, EntryClass> = {
   CHANGE_FROM_QUANTITY_STALE: 'conflict',
   COMPARE_QUANTITY_STALE: 'conflict',
   INVALID_INVENTORY_ITEM: 'listing',

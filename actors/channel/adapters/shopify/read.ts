@@ -1,7 +1,7 @@
 /** Live quantities: of given items by id, and of everything stocked at the location. */
 import { z } from 'zod';
 import type { Call, Listing, ListingPage, Reading, ReadOutcome } from '../../adapter.ts';
-import { AuthError, TerminalError } from '../../../errors.ts';
+import { AuthError, RetryableError, TerminalError } from '../../../errors.ts';
 import { listLevels, readLevels } from './documents.ts';
 import type { Graph } from './graph.ts';
 import { levelsSchema, nodeSchema, nodesSchema } from './schemas.ts';
@@ -55,6 +55,7 @@ type Cursor = z.infer<typeof cursorSchema>;
  * documented, so it is watched, and a store where it does not hold gets an error and not a list with holes.
  *
  * @throws {AuthError} when the store does not know the location
+ * @throws {RetryableError} when a level comes without its quantity
  * @throws {TerminalError} when the list is too long to be read whole
  */
 export async function listings(cursor: string | undefined, call: Call, graph: Graph, settings: ShopifySettings): Promise<ListingPage> {
@@ -70,7 +71,9 @@ export async function listings(cursor: string | undefined, call: Call, graph: Gr
   const readings = nodes.flatMap(({ item, quantities }) => {
     if (!item.sku || !item.tracked) return [];
     const listing = { id: item.id, sku: item.sku, fields: { inventoryItemId: item.id, locationId } };
-    return readingOf(listing, item, quantities) ?? [];
+    const reading = readingOf(listing, item, quantities);
+    if (!reading) throw new RetryableError(`inventoryLevels: the answer names no available quantity of ${item.id}`);
+    return reading;
   });
   if (pageInfo.endCursor === undefined) return { readings };
   const last = numbers.at(-1);
