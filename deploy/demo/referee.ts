@@ -1,0 +1,207 @@
+/**
+ * Judges a run from what Plumb never reads: the sandboxes' own ledgers and registers, and the ERP's truth. Pure; what
+ * Plumb's records say is only the accused's statement. `docs/demo.md` tells the rules in words.
+ */
+import type { LedgerEntry } from '../sandbox/kit/ledger.ts';
+import { judgeOversell } from './oversell.ts';
+import type { FaultInterval, MirrorRule, Oversale } from './oversell.ts';
+import { measurePropagation } from './propagation.ts';
+import type { Propagation } from './propagation.ts';
+import { replay, target } from './replay.ts';
+import type { SupplyOf } from './replay.ts';
+
+/** One of `GET /_sandbox/listings`. */
+export interface ListingRegister {
+  sku: string;
+  /** What buyers can buy now. */
+  buyable: number;
+}
+
+export interface AccountEvidence extends MirrorRule {
+  ledger: readonly LedgerEntry[];
+  listings: readonly ListingRegister[];
+}
+
+/** What Plumb's record of a SKU says. */
+export interface RecordStatement {
+  sku: string;
+  /** ERP supply less net units sold, as Plumb believes. */
+  available: number;
+  /** False until a count has come. */
+  known: boolean;
+  /** Order lines learnt, `<account>/<order>/<line>`. */
+  lines: readonly string[];
+  /** Units of each line, where the record tells. */
+  units?: Readonly<Record<string, number>>;
+  /** Units cancelled by line. */
+  cancelled: Readonly<Record<string, number>>;
+  erpVersion: number;
+  intended: Readonly<Record<string, { quantity: number; proven: boolean }>>;
+}
+
+export interface Evidence {
+  accounts: Readonly<Record<string, AccountEvidence>>;
+  /** The ERP's truth, as the feed's `supply` gives it. */
+  supply: readonly (SupplyOf & { supply: number; version: number })[];
+  faults: readonly FaultInterval[];
+  records: readonly RecordStatement[];
+  /** Trading opened, epoch ms; propagation is measured from here. */
+  from: number;
+}
+
+export interface Check {
+  name: string;
+  ok: boolean;
+  value: number;
+  /** The most that `value` may be. */
+  limit: number;
+}
+
+/** A listing whose number is not its target; `shown` is undefined where the account has no such listing. */
+export interface Unequal {
+  account: string;
+  sku: string;
+  shown: number | undefined;
+  target: number;
+}
+
+export interface RefereeFigures {
+  listings: number;
+  /** The first few, for people. */
+  unequal: Unequal[];
+  linesSold: number;
+  unitsSold: number;
+  unitsCancelled: number;
+  oversold: number;
+  oversoldAllowed: number;
+  oversoldOutside: number;
+  shortfall: number;
+  oversales: Oversale[];
+  /** The first few of each kind, `<account>/<order>/<line>` or SKU. */
+  lostLines: string[];
+  strayLines: string[];
+  wrongLines: string[];
+  lostErp: string[];
+  unproven: string[];
+  propagation: Record<string, Propagation>;
+}
+
+export interface Verdict {
+  ok: boolean;
+  checks: Check[];
+  figures: RefereeFigures;
+}
+
+/** Examples kept of each kind of trouble. */
+const few = 10;
+
+export function judge({ accounts, supply, faults, records, from }: Evidence): Verdict {
+  const names = Object.keys(accounts);
+  const lines = soldLines(accounts);
+  const available = truths(supply, lines);
+  const unequal = unequalListings(accounts, available);
+  const { lost, stray, wrong } = compareLines(lines, records);
+  const lostErp = compareErp(supply, lines, records);
+  const unproven = records.flatMap(({ sku, intended }) => names.filter(account => !intended[account]?.proven).map(account => `${account}/${sku}`));
+  const moments = replay(Object.fromEntries(names.map(account => [account, accounts[account]!.ledger])), supply);
+  const oversell = judgeOversell(moments, accounts, faults);
+  const checks = [
+    check('every listing equal to its target', unequal.length),
+    check('order lines lost', lost.length),
+    check('order lines doubled or unknown', stray.length),
+    check('order lines with wrong units', wrong.length),
+    check('SKUs with an ERP event lost', lostErp.length),
+    check('every intention proven', unproven.length),
+    check('units oversold outside the rule', oversell.outside),
+  ];
+  const all = [...lines.values()];
+  return {
+    ok: checks.every(({ ok }) => ok),
+    checks,
+    figures: {
+      listings: names.length * available.size,
+      unequal: unequal.slice(0, few),
+      linesSold: all.length,
+      unitsSold: all.reduce((sum, line) => sum + line.units, 0),
+      unitsCancelled: all.reduce((sum, line) => sum + line.cancelled, 0),
+      oversold: oversell.oversold,
+      oversoldAllowed: oversell.allowed,
+      oversoldOutside: oversell.outside,
+      shortfall: oversell.shortfall,
+      oversales: oversell.sales.toSorted((a, b) => b.outside - a.outside).slice(0, few),
+      lostLines: lost.slice(0, few),
+      strayLines: stray.slice(0, few),
+      wrongLines: wrong.slice(0, few),
+      lostErp: lostErp.slice(0, few),
+      unproven: unproven.slice(0, few),
+      propagation: measurePropagation(moments, Object.fromEntries(names.map(account => [account, accounts[account]!.buffer])), from),
+    },
+  };
+}
+
+function check(name: string, value: number, limit = 0): Check {
+  return { name, ok: value <= limit, value, limit };
+}
+
+interface SoldLine {
+  sku: string;
+  units: number;
+  cancelled: number;
+}
+
+/** By `<account>/<order>/<line>`, hidden sales included. */
+function soldLines(accounts: Evidence['accounts']): Map<string, SoldLine> {
+  const lines = new Map<string, SoldLine>();
+  for (const [account, { ledger }] of Object.entries(accounts)) {
+    for (const entry of ledger) {
+      if (entry.kind === 'sold') lines.set(`${account}/${entry.line}`, { sku: entry.sku, units: entry.units, cancelled: 0 });
+      else if (entry.kind === 'cancelled') lines.get(`${account}/${entry.line}`)!.cancelled += entry.units;
+    }
+  }
+  return lines;
+}
+
+/** What is available of each SKU: the ERP's supply less net units sold everywhere. */
+function truths(supply: Evidence['supply'], lines: ReadonlyMap<string, SoldLine>): Map<string, number> {
+  const available = new Map(supply.map(({ sku, supply: units }) => [sku, units]));
+  for (const { sku, units, cancelled } of lines.values()) available.set(sku, (available.get(sku) ?? 0) - units + cancelled);
+  return available;
+}
+
+function unequalListings(accounts: Evidence['accounts'], available: ReadonlyMap<string, number>): Unequal[] {
+  return Object.entries(accounts).flatMap(([account, { listings, buffer }]) => {
+    const buyable = new Map(listings.map(listing => [listing.sku, listing.buyable]));
+    return [...new Set([...available.keys(), ...buyable.keys()])]
+      .map(sku => ({ account, sku, shown: buyable.get(sku), target: target(available.get(sku) ?? 0, buffer) }))
+      .filter(pair => pair.shown !== pair.target);
+  });
+}
+
+function compareLines(lines: ReadonlyMap<string, SoldLine>, records: readonly RecordStatement[]): { lost: string[]; stray: string[]; wrong: string[] } {
+  const told = new Map<string, RecordStatement>();
+  const stray: string[] = [];
+  for (const record of records) {
+    for (const id of record.lines) {
+      if (told.has(id) || lines.get(id)?.sku !== record.sku) stray.push(id);
+      else told.set(id, record);
+    }
+  }
+  const lost = [...lines.keys()].filter(id => !told.has(id));
+  const wrong = [...told].filter(([id, { units, cancelled }]) => {
+    const sold = lines.get(id)!;
+    return (cancelled[id] ?? 0) !== sold.cancelled || (units?.[id] ?? sold.units) !== sold.units;
+  }).map(([id]) => id);
+  return { lost, stray, wrong };
+}
+
+/** SKUs whose record stands at another version than the ERP, or at a number that its own lines do not explain. */
+function compareErp(supply: Evidence['supply'], lines: ReadonlyMap<string, SoldLine>, records: readonly RecordStatement[]): string[] {
+  const bySku = new Map(records.map(record => [record.sku, record]));
+  return supply.filter(({ sku, supply: units, version }) => {
+    const record = bySku.get(sku);
+    if (!record?.known || record.erpVersion !== version) return true;
+    const net = [...new Set(record.lines)].reduce((sum, id) => sum + (record.units?.[id] ?? lines.get(id)?.units ?? 0) - (record.cancelled[id] ?? 0), 0);
+    // Below zero a record may say 0: the channels show no less.
+    return Math.max(0, record.available) !== Math.max(0, units - net);
+  }).map(({ sku }) => sku);
+}
