@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import type { Limit } from '../actors/channel/rate.ts';
 
 const schema = z.record(z.string(), z.strictObject({
   perSecond: z.number().positive(),
@@ -10,7 +11,7 @@ const schema = z.record(z.string(), z.strictObject({
   perDay: z.number().positive().optional(),
 }));
 
-export type Limits = z.output<typeof schema>;
+export type Limits = Record<string, Limit>;
 
 /**
  * @param scale quotas are so many times as large, for sandboxes whose clock runs faster

@@ -14,7 +14,8 @@ export interface InspectPorts {
 }
 
 export async function serveInspection(nc: NatsConnection, { node, records, figures }: InspectPorts): Promise<{ stop(): Promise<unknown> }> {
-  const service = await new Svcm(nc).add({ name: 'plumb', version: '0.1.0', description: 'Plumb node', metadata: { node } });
+  // The services package types an older core of its own; it takes this connection (nats-findings D).
+  const service = await new Svcm(nc as never).add({ name: 'plumb', version: '0.1.0', description: 'Plumb node', metadata: { node } });
   service.addEndpoint('sku', {
     subject: 'inspect.sku.*',
     handler: (error, message) => {
