@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
-import { buildSchema, executeSync, getOperationAST, getVariableValues, GraphQLError, parse, validate } from 'graphql';
-import type { DocumentNode, GraphQLResolveInfo, OperationDefinitionNode } from 'graphql';
+import { buildSchema, executeSync, getOperationAST, getVariableValues, parse, validate } from 'graphql';
+import type { DocumentNode, GraphQLError, GraphQLResolveInfo, OperationDefinitionNode } from 'graphql';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parse as parseYaml } from 'yaml';
 import { Bucket } from './kit/clock.ts';
@@ -14,23 +14,22 @@ import type { CallKind } from './kit/faults.ts';
 import type { SandboxFactory, SandboxVendor } from './kit/server.ts';
 import { Auth } from './shopify/auth.ts';
 import { actualCost, requestedCost } from './shopify/cost.ts';
-import { Inventory } from './shopify/inventory.ts';
-import type { InventoryOptions } from './shopify/inventory.ts';
+import { Inventory, refuseLongInput } from './shopify/inventory.ts';
 import { orderList, orderOf } from './shopify/orders.ts';
 import { locationId, ShopifyShop } from './shopify/shop.ts';
+import { QuantityWrites } from './shopify/writes.ts';
+import type { SetInput, WriteOptions } from './shopify/writes.ts';
 
 const version = '2026-07';
 const tokenPath = '/admin/oauth/access_token';
 /** shopify.md 4: one query, else MAX_COST_EXCEEDED. */
 const costMax = 1_000;
-/** shopify.md 4: input arrays. */
-const idsMax = 250;
 
 const schema = buildSchema(readFileSync(new URL('shopify/admin.graphql', import.meta.url), 'utf8'));
 const idempotent = schema.getDirective('idempotent')!;
 const { points } = parseYaml(readFileSync(new URL('../../config/limits/shopify.yaml', import.meta.url), 'utf8')) as { points: { perSecond: number; burst: number } };
 
-export interface ShopifyOptions extends Partial<Omit<InventoryOptions, 'instant' | 'deepest'>> {
+export interface ShopifyOptions extends Partial<Omit<WriteOptions, 'instant'>> {
   account: string;
   clock: SandboxClock;
   grant?: 'client-credentials' | 'refresh-token';
@@ -55,7 +54,8 @@ export function createShopifySandbox(options: ShopifyOptions): ShopifySandbox {
   const instant = instantOf(clock);
   const orders = { lagMs: orderLagMs, deepest, instant };
   const { allOrNothing = true, refuseNegative = true, unchangedInChanges = false, previousAttemptFailed = false, keyLifeMs = 86_400_000 } = options;
-  const inventory = new Inventory(shop, clock, idempotent, { allOrNothing, refuseNegative, unchangedInChanges, previousAttemptFailed, keyLifeMs, deepest, instant });
+  const inventory = new Inventory(shop, { deepest, instant });
+  const writes = new QuantityWrites(shop, inventory, idempotent, { allOrNothing, refuseNegative, unchangedInChanges, previousAttemptFailed, keyLifeMs, instant });
 
   const node = (id: string): unknown => (id.startsWith('gid://shopify/Order/') ? orderOf(shop, id, orders) : inventory.item(id) ?? inventory.location(id));
   const root = {
@@ -63,12 +63,13 @@ export function createShopifySandbox(options: ShopifyOptions): ShopifySandbox {
     location: ({ id }: { id?: string | null }) => inventory.location(id),
     node: ({ id }: { id: string }) => node(id),
     nodes: ({ ids }: { ids: string[] }) => {
-      if (ids.length > idsMax) throw new GraphQLError(`The input array size of ${ids.length} is greater than the maximum allowed of ${idsMax}.`, { extensions: { code: 'MAX_INPUT_SIZE_EXCEEDED' } });
+      refuseLongInput(ids);
       return ids.map(node);
     },
     order: ({ id }: { id: string }) => orderOf(shop, id, orders),
     orders: (args: Parameters<typeof orderList>[1]) => orderList(shop, args, orders),
-    inventorySetQuantities: ({ input }: { input: Parameters<Inventory['setQuantities']>[0] }, _context: unknown, info: GraphQLResolveInfo) => inventory.setQuantities(input, info),
+    inventorySetQuantities: ({ input }: { input: SetInput }, _context: unknown, info: GraphQLResolveInfo) =>
+      writes.set(input, info),
   };
 
   /** shopify.md 4: every answer tells its cost and the bucket's state. */

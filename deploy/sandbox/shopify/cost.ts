@@ -3,8 +3,13 @@
  * per id; other plain lists have no published price and are free, which gives the 10 to 11 points that stores show for
  * `inventorySetQuantities`. The 2 points of a connection itself are what stores show too.
  */
-import { getArgumentValues, getNamedType, isAbstractType, isCompositeType, isInterfaceType, isListType, getNullableType, Kind } from 'graphql';
-import type { DocumentNode, FragmentDefinitionNode, GraphQLCompositeType, GraphQLObjectType, GraphQLSchema, OperationDefinitionNode, SelectionSetNode } from 'graphql';
+import {
+  getArgumentValues, getNamedType, getNullableType, isAbstractType, isCompositeType, isListType, Kind,
+} from 'graphql';
+import type {
+  DocumentNode, FieldNode, FragmentDefinitionNode, GraphQLCompositeType, GraphQLObjectType, GraphQLSchema, OperationDefinitionNode,
+  SelectionSetNode,
+} from 'graphql';
 
 const mutationPoints = 10;
 const connectionPoints = 2;
@@ -13,7 +18,10 @@ const connectionPoints = 2;
 export function requestedCost(
   schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Record<string, unknown>,
 ): number {
-  const fragments = new Map(document.definitions.flatMap(d => (d.kind === Kind.FRAGMENT_DEFINITION ? [[d.name.value, d] as [string, FragmentDefinitionNode]] : [])));
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
   const mutation = operation.operation === 'mutation';
   const root = (mutation ? schema.getMutationType() : schema.getQueryType()) as GraphQLObjectType;
   return costOf(operation.selectionSet, root, true);
@@ -23,7 +31,7 @@ export function requestedCost(
     let dearest = 0;
     for (const selection of set.selections) {
       if (selection.kind === Kind.FIELD) {
-        own += fieldCost(selection.name.value, selection, type, isRoot);
+        own += fieldCost(selection, type, isRoot);
         continue;
       }
       const fragment = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)! : selection;
@@ -36,16 +44,16 @@ export function requestedCost(
     return own + dearest;
   }
 
-  function fieldCost(name: string, node: Parameters<typeof getArgumentValues>[1] & { selectionSet?: SelectionSetNode | undefined }, parent: GraphQLCompositeType, isRoot: boolean): number {
+  function fieldCost(node: FieldNode, parent: GraphQLCompositeType, isRoot: boolean): number {
     if (!('getFields' in parent)) return 0;
-    const field = parent.getFields()[name];
+    const field = parent.getFields()[node.name.value];
     const type = field && getNamedType(field.type);
     if (!field || !node.selectionSet || !isCompositeType(type)) return 0;
     if (isRoot && mutation) return mutationPoints + costOf(node.selectionSet, type);
-    const args = getArgumentValues(field, node as Parameters<typeof getArgumentValues>[1], variables);
-    if (type.name.endsWith('Connection')) return connectionPoints + Number(args['first'] ?? args['last'] ?? 0) * nodeCost(node.selectionSet, type);
-    const list = isListType(getNullableType(field.type));
-    if (list) return Array.isArray(args['ids']) ? args['ids'].length * ((isInterfaceType(type) ? 1 : 0) + costOf(node.selectionSet, type)) : 0;
+    const args = getArgumentValues(field, node, variables);
+    if (type.name.endsWith('Connection')) return connectionPoints + Number(args['first'] ?? 0) * nodeCost(node.selectionSet, type);
+    const { ids } = args;
+    if (isListType(getNullableType(field.type))) return Array.isArray(ids) ? ids.length * (1 + costOf(node.selectionSet, type)) : 0;
     return 1 + costOf(node.selectionSet, type);
   }
 
@@ -64,17 +72,16 @@ export function requestedCost(
 
 /** Points used by an answer, never more than were reserved. */
 export function actualCost(data: unknown, requested: number, mutation: boolean): number {
-  const root = Object.values((data ?? {}) as Record<string, unknown>);
-  const used = root.reduce<number>((sum, value) => sum + (Array.isArray(value) ? value.reduce<number>((s, v) => s + used1(v), 0) : used1(value)), 0);
+  const used = Object.values((data ?? {}) as Record<string, unknown>).flat().reduce<number>((sum, value) => sum + usedBy(value), 0);
   return Math.min(requested, mutation ? mutationPoints + Math.max(0, used - 1) : used);
 }
 
-function used1(value: unknown): number {
+function usedBy(value: unknown): number {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 0;
   const { nodes, edges, ...fields } = value as { nodes?: unknown[]; edges?: { node: unknown }[] };
   if (nodes || edges) {
     const elements = nodes ?? edges!.map(edge => edge.node);
-    return connectionPoints + elements.reduce<number>((sum, element) => sum + used1(element), 0);
+    return connectionPoints + elements.reduce<number>((sum, element) => sum + usedBy(element), 0);
   }
-  return 1 + Object.values(fields).reduce<number>((sum, field) => sum + used1(field), 0);
+  return 1 + Object.values(fields).reduce<number>((sum, field) => sum + usedBy(field), 0);
 }
