@@ -1,0 +1,71 @@
+/** `plumb demo`, which is `npm start`: the whole loop on this machine, with a verdict. */
+import { Command, Option } from 'commander';
+import { FailedError, UsageError, exitCode } from './exit.ts';
+import { number } from './numbers.ts';
+
+interface DemoFlags {
+  orders?: string;
+  stock?: string;
+  adjustments?: string;
+  limit?: number;
+  speed?: number;
+  duration?: number;
+  seed: number;
+  clock: number;
+  scenario: string;
+  faults: boolean;
+  hiddenSale?: boolean;
+  json?: boolean;
+  keep?: boolean;
+  store?: string;
+  logs?: string;
+}
+
+const scenarioNames = ['all', 'kill-node', 'hand-edit', 'throttle-storm', 'lost-answer', 'none'];
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('Runs the whole loop on this machine: five sandbox marketplaces, an ERP, buyers, three Plumb nodes, faults on purpose, and a verdict.')
+    .option('--orders <file>', 'a recorded trace of orders (CSV, gz or plain) instead of generated ones')
+    .option('--stock <file>', 'opening stock for the trace (CSV)')
+    .option('--adjustments <file>', 'stock adjustments for the trace (CSV)')
+    .option('--limit <n>', 'order lines to run', number({ least: 1, whole: true }))
+    .option('--speed <n>', 'run trace time n times faster (default: as fast as fits the duration)', number({ least: 0.001 }))
+    .option('--duration <s>', 'seconds during which orders come (default: 40, or what --speed makes of the trace)', number({ least: 1, most: 86_400 }))
+    .option('--seed <n>', 'decides everything that is made up', number({ least: 0, most: 2 ** 32 - 1, whole: true }), 1)
+    .option('--clock <k>', 'marketplaces run k times faster than the vendors\'', number({ least: 1, most: 1_000 }), 60)
+    .addOption(new Option('--scenario <name>', 'what goes wrong on purpose').choices(scenarioNames).default('all'))
+    .option('--no-faults', 'nothing goes wrong on purpose')
+    .option('--hidden-sale', 'lie to the referee: sell a unit that no order tells of; the verdict must be no')
+    .option('--json', 'progress on stderr, and one JSON object as the last line of stdout')
+    .option('--keep', 'keep everything running after the verdict, and print what to try')
+    .option('--store <folder>', 'where JetStream stores (default: a temporary folder)')
+    .option('--logs <folder>', 'keep the logs of all processes there (default: removed at the end)')
+    .addHelpText('after', `
+Environment: NATS_URL uses a NATS server that runs already (JetStream, without data of Plumb's).
+Exit codes: 0 every check holds, 1 a check failed, 2 a wrong flag or a trace that cannot be used.
+
+  npm start
+  npm start -- --keep
+  npm start -- --json --orders orders.csv.gz --stock opening-stock.csv --limit 20000`)
+    .action(async (flags: DemoFlags) => {
+      const { stock, adjustments, orders, faults, scenario, duration } = flags;
+      if (orders === undefined && (stock ?? adjustments) !== undefined) throw new UsageError('--stock and --adjustments belong to a trace: give --orders too');
+      const [{ runDemo }, { NoNatsServerError }, { OccupiedError }, { TraceError }] = await Promise.all([
+        import('../demo/demo.ts'), import('../nats/binary.ts'), import('../demo/stage.ts'), import('../demo/csv.ts'),
+      ]);
+      const ok = await runDemo({
+        orders, stock, adjustments, limit: flags.limit, speed: flags.speed, seed: flags.seed, clock: flags.clock,
+        durationMs: duration === undefined ? undefined : Math.round(duration * 1000),
+        scenario: faults ? scenario as 'all' : 'none',
+        hiddenSale: flags.hiddenSale ?? false, json: flags.json ?? false, keep: flags.keep ?? false,
+        natsUrl: process.env.NATS_URL || undefined, storeDir: flags.store, logDir: flags.logs,
+      }).catch((error: Error) => {
+        const wrongUse = error instanceof TraceError || error instanceof OccupiedError;
+        const known = wrongUse || error instanceof NoNatsServerError;
+        if (flags.json) process.stdout.write(`${JSON.stringify({ ok: false, checks: [], figures: {}, error: error.message })}\n`);
+        throw wrongUse ? new UsageError(error.message, { cause: error }) : known ? new FailedError(error.message, { cause: error }) : error;
+      });
+      process.exit(ok ? exitCode.ok : exitCode.failed);
+    });
+}

@@ -1,0 +1,209 @@
+/**
+ * The demo: everything is started, Plumb makes five marketplaces show the truth, buyers rush in, things go wrong on
+ * purpose, and when all is quiet again a referee who read the marketplaces' own books gives the verdict.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from 'nats';
+import { streams } from '../../runtime/subjects.ts';
+import { afterwards } from './afterwards.ts';
+import { collectEvidence, feedDone } from './evidence.ts';
+import { runFaults } from './faults.ts';
+import type { Incident } from './faults.ts';
+import { count, duration } from './format.ts';
+import { Lifetime } from './lifetime.ts';
+import { noFeed } from './picture.ts';
+import type { FeedProgress, Progress } from './picture.ts';
+import { planDemo } from './plan.ts';
+import type { DemoOptions, DemoPlan } from './plan.ts';
+import { judge } from './referee.ts';
+import { openScreen } from './screen.ts';
+import type { Screen } from './screen.ts';
+import { nodeNames, setStage } from './stage.ts';
+import type { Stage } from './stage.ts';
+import { StatusWatch, isQuiet } from './status.ts';
+import type { Drift } from './status.ts';
+import { conclude, verdictLines } from './verdict.ts';
+import type { Conclusion } from './verdict.ts';
+
+const roundMs = 1_000;
+/** Nothing may move for so long before it counts as quiet, ms. */
+const stableMs = 3_000;
+const importWithinMs = 300_000;
+const quietWithinMs = 120_000;
+
+/**
+ * Runs the demo from start to verdict and leaves nothing behind.
+ *
+ * @returns true when every check holds
+ * @throws {TraceError} for a trace that cannot be used, {OccupiedError} for a server in use; {Error} when it cannot start
+ */
+export async function runDemo(options: DemoOptions): Promise<boolean> {
+  const plan = planDemo(options);
+  const folder = mkdtempSync(join(tmpdir(), 'plumb-demo-'));
+  const lifetime = new Lifetime([folder]);
+  lifetime.rule();
+  lifetime.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const screen = openScreen({ json: options.json });
+  lifetime.defer(() => screen.close());
+  try {
+    const demo = new Demo(options, plan, screen, lifetime);
+    const { ok, checks, figures } = await demo.play(folder);
+    screen.close();
+    screen.announce('');
+    for (const line of verdictLines({ checks, figures })) screen.print(line);
+    if (options.json) process.stdout.write(`${JSON.stringify({ ok, checks, figures })}\n`);
+    if (options.keep) await demo.stay();
+    return ok;
+  } finally {
+    await lifetime.end();
+  }
+}
+
+class Demo {
+  readonly #options: DemoOptions;
+  readonly #plan: DemoPlan;
+  readonly #screen: Screen;
+  readonly #lifetime: Lifetime;
+  readonly #startedAt = Date.now();
+  readonly #driftListeners = new Set<(drift: Drift) => void>();
+  readonly #broken = Promise.withResolvers<never>();
+  #phase = 'starting';
+  #openedAt: number | undefined;
+  #feed: FeedProgress = noFeed;
+  #stage!: Stage;
+  #watch!: StatusWatch;
+
+  constructor(options: DemoOptions, plan: DemoPlan, screen: Screen, lifetime: Lifetime) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#screen = screen;
+    this.#lifetime = lifetime;
+    this.#broken.promise.catch(() => {}); // Heard by whoever waits at that time.
+  }
+
+  async play(folder: string): Promise<Conclusion> {
+    const announce = this.#screen.announce.bind(this.#screen);
+    this.#stage = await setStage(this.#options, this.#plan, folder, this.#lifetime, announce);
+    const { nc, processes, accounts } = this.#stage;
+    processes.onDeath = (name, why) => this.#broken.reject(new Error(`${name} died: ${why}`));
+    processes.onMessage('feed', message => {
+      if (message.type === 'progress') this.#feed = message as unknown as FeedProgress;
+      if (message.type === 'failed') this.#broken.reject(new Error(`feed: ${String(message.message)}`));
+    });
+    this.#watch = new StatusWatch(nc, { nodes: nodeNames, accounts: accounts.map(({ account }) => account) });
+    this.#watch.onDrift = drift => { for (const hear of this.#driftListeners) hear(drift); };
+    this.#lifetime.defer(() => this.#watch.close());
+    this.#keepWatching();
+
+    this.#phase = 'importing';
+    const importMs = await this.#rest(importWithinMs, this.#plan.skus);
+    if (importMs === undefined) throw new Error(`the listings did not all become true within ${duration(importWithinMs)}; ${this.#stragglers()}`);
+    announce(`all ${count(this.#plan.skus * accounts.length)} listings show the truth: the doors open, ${count(this.#plan.lines)} order lines come in ${duration(this.#plan.tradingMs)}`, 'good');
+
+    this.#phase = 'orders';
+    const openedAt = this.#openedAt = Date.now();
+    const stop = new AbortController();
+    this.#lifetime.defer(() => stop.abort());
+    processes.tell('feed', { type: 'open' });
+    const done = feedDone(processes);
+    const incidents = await this.#unlessBroken(Promise.all([this.#faults(stop.signal), done]).then(([all]) => all));
+    const closedAt = Date.now();
+
+    this.#phase = 'settling';
+    announce('the last buyer has left; waiting until nothing moves any more');
+    const settleMs = await this.#rest(quietWithinMs, this.#plan.skus, closedAt);
+    if (settleMs === undefined) announce(`not quiet after ${duration(quietWithinMs)}; ${this.#stragglers()}`, 'bad');
+
+    this.#phase = 'verdict';
+    const evidence = await this.#unlessBroken(collectEvidence(this.#stage, incidents, openedAt, this.#options.clock));
+    return conclude({
+      deadLetters: await deadLetters(nc),
+      verdict: judge(evidence), status: await this.#watch.round(), incidents, feed: await done,
+      times: { importMs, tradingMs: closedAt - openedAt, settleMs, totalMs: Date.now() - this.#startedAt },
+    });
+  }
+
+  /** After the verdict: the stage stands until Ctrl-C, and a node that somebody kills comes back. */
+  async stay(): Promise<void> {
+    const { processes } = this.#stage;
+    processes.onDeath = name => {
+      this.#screen.announce(`${name} died; it is started again in 5 s`, 'fault');
+      setTimeout(() => { processes.restart(name).catch(error => this.#screen.announce(String(error), 'bad')); }, 5_000);
+    };
+    for (const line of await afterwards(this.#stage)) this.#screen.print(line);
+    this.#phase = 'kept running until Ctrl-C';
+    this.#openedAt = undefined;
+    await new Promise(() => {});
+  }
+
+  #faults(signal: AbortSignal): Promise<Incident[]> {
+    return runFaults(this.#plan.faults, {
+      processes: this.#stage.processes, watch: this.#watch, durationMs: this.#plan.tradingMs, signal,
+      announce: (text, mood) => this.#screen.announce(text, mood),
+      admin: account => this.#stage.admins.get(account)!,
+      onDrift: hear => {
+        this.#driftListeners.add(hear);
+        return () => this.#driftListeners.delete(hear);
+      },
+    });
+  }
+
+  /** A round a second, shown, until the end. */
+  #keepWatching(): void {
+    const round = async (): Promise<void> => {
+      await this.#watch.round();
+      if (!this.#lifetime.isEnding) this.#screen.update(this.#watch.current, this.#progress());
+    };
+    const timer = setInterval(() => { void round(); }, roundMs);
+    this.#lifetime.defer(() => clearInterval(timer));
+    void round();
+  }
+
+  #progress(): Progress {
+    const now = Date.now();
+    return {
+      phase: this.#phase, elapsedMs: now - this.#startedAt, feed: this.#feed,
+      ...(this.#openedAt !== undefined && { orders: { elapsedMs: now - this.#openedAt, durationMs: this.#plan.tradingMs } }),
+    };
+  }
+
+  /**
+   * Waits until every account holds `listings` proven listings, has told all orders up to `ordersThrough` (epoch ms),
+   * and nothing moves for 3 s. Returns how long that took, without the 3 s, or undefined when it did not come.
+   */
+  async #rest(withinMs: number, listings: number, ordersThrough = 0): Promise<number | undefined> {
+    const from = Date.now();
+    let quietFrom: number | undefined;
+    let before = '';
+    while (Date.now() - from < withinMs) {
+      const status = this.#watch.current;
+      const told = status.channels.every(({ answer }) => (answer?.listings ?? 0) >= listings && (answer?.ordersCompleteThrough ?? 0) >= ordersThrough);
+      const picture = JSON.stringify([status.events, status.channels.map(({ totals }) => totals.writes)]);
+      if (status.at <= from || !told || !isQuiet(status) || picture !== before) quietFrom = undefined;
+      else {
+        quietFrom ??= status.at;
+        if (status.at - quietFrom >= stableMs) return quietFrom - from;
+      }
+      before = picture;
+      await this.#unlessBroken(new Promise(resolve => setTimeout(resolve, 250)));
+    }
+    return undefined;
+  }
+
+  /** What is not at rest, for people. */
+  #stragglers(): string {
+    return this.#watch.current.channels.map(({ account, alive, answer }) => !alive || !answer ? `${account} does not answer`
+      : `${account}: ${answer.pending} pending, ${answer.drifted} drifted, ${answer.proven} of ${answer.listings} equal`).join('; ');
+  }
+
+  #unlessBroken<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([promise, this.#broken.promise]);
+  }
+}
+
+async function deadLetters(nc: NatsConnection): Promise<number> {
+  return (await (await jetstreamManager(nc)).streams.info(streams.dead)).state.messages;
+}

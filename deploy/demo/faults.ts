@@ -1,0 +1,205 @@
+/**
+ * What goes wrong on purpose while orders run, announced on screen before it happens and again when Plumb has dealt
+ * with it. Each fault becomes an incident: when it began, when it was over, and how long each answer to it took.
+ */
+import { count, duration } from './format.ts';
+import type { Mood } from './format.ts';
+import type { ProcessGroup } from './processes.ts';
+import type { SandboxAdmin, ShownListing } from './sandbox-admin.ts';
+import type { Drift, StatusWatch } from './status.ts';
+import { partitionCount } from '../../runtime/subjects.ts';
+
+/** `at` is a share of the time that orders run, 0 to 1. */
+export type PlannedFault = { at: number } & (
+  | { kind: 'kill-node'; node: string }
+  | { kind: 'edit'; account: string }
+  | { kind: 'throttle'; account: string; share: number }
+  | { kind: 'lose-answer'; account: string }
+  | { kind: 'hidden-sale'; account: string }
+);
+
+const kill: PlannedFault = { at: 0.12, kind: 'kill-node', node: 'n2' };
+const edit: PlannedFault = { at: 0.4, kind: 'edit', account: 'ebay' };
+const storm: PlannedFault = { at: 0.55, kind: 'throttle', account: 'amazon', share: 0.1 };
+const lostAnswer: PlannedFault = { at: 0.75, kind: 'lose-answer', account: 'shopify' };
+
+/** By the name that `--scenario` takes. */
+export const scenarios = {
+  all: [kill, edit, storm, lostAnswer],
+  'kill-node': [kill],
+  'hand-edit': [edit],
+  'throttle-storm': [storm],
+  'lost-answer': [lostAnswer],
+  none: [],
+} as const satisfies Record<string, readonly PlannedFault[]>;
+
+export type Scenario = keyof typeof scenarios;
+
+/** The lie test: the referee must notice a unit that Plumb could never hear of. */
+export const hiddenSale: PlannedFault = { at: 0.5, kind: 'hidden-sale', account: 'walmart' };
+
+export interface Incident {
+  kind: PlannedFault['kind'];
+  /** The account or node it hit. */
+  target: string;
+  sku?: string;
+  /** Epoch ms. `until` is when Plumb had dealt with it, or when we gave up waiting. */
+  from: number;
+  until: number;
+  /** True when Plumb dealt with it within the time we waited. */
+  answered: boolean;
+  /** Named durations in ms and counts. */
+  figures: Record<string, number>;
+}
+
+export interface FaultPorts {
+  processes: ProcessGroup;
+  watch: StatusWatch;
+  admin(account: string): SandboxAdmin;
+  announce(text: string, mood?: Mood): void;
+  /** Hears every drift message from now on; returns how to stop. */
+  onDrift(hear: (drift: Drift) => void): () => void;
+  /** How long orders run, ms. */
+  durationMs: number;
+  signal: AbortSignal;
+}
+
+/** How long Plumb may take to deal with a fault before the demo stops waiting for it, ms. */
+const answerWithinMs = 45_000;
+
+/** Lets the plan happen; resolves once every fault was dealt with or given up on. Times count from the call. */
+export async function runFaults(plan: readonly PlannedFault[], ports: FaultPorts): Promise<Incident[]> {
+  return Promise.all(plan.map(async fault => {
+    await pause(fault.at * ports.durationMs, ports.signal);
+    return perform(fault, ports);
+  }));
+}
+
+function perform(fault: PlannedFault, ports: FaultPorts): Promise<Incident> {
+  switch (fault.kind) {
+    case 'kill-node': return killNode(fault.node, ports);
+    case 'edit': return editByHand(fault.account, ports);
+    case 'throttle': return throttle(fault.account, Math.round(fault.share * ports.durationMs), ports);
+    case 'lose-answer': return loseAnswer(fault.account, ports);
+    case 'hidden-sale': return sellHidden(fault.account, ports);
+  }
+}
+
+async function killNode(node: string, { processes, watch, announce, signal }: FaultPorts): Promise<Incident> {
+  const before = watch.current.nodes.find(({ id }) => id === node)?.answer;
+  announce(`kill -9 of node ${node}: ${count(before?.partitions.length ?? 0)} of ${partitionCount} SKU partitions`
+    + `${before?.accounts.length ? ` and ${before.accounts.join(', ')}` : ''} lose their owner in the middle of the rush`, 'fault');
+  const accounts = watch.current.channels.length;
+  const from = Date.now();
+  await processes.kill(node);
+  const served = await until(async () => {
+    const owned = await watch.owners();
+    return !owned.nodes.includes(node) && owned.partitions.size === partitionCount && owned.accounts.size === accounts;
+  }, signal);
+  const until_ = Date.now();
+  if (served) announce(`every partition and marketplace has an owner again after ${duration(until_ - from)}; nothing was lost, see the verdict`, 'good');
+  else announce(`partitions without an owner ${duration(until_ - from)} after ${node} died`, 'bad');
+  await pause(1_500, signal);
+  await processes.restart(node);
+  const restartedAt = Date.now();
+  const took = await until(async () => (await watch.owners()).nodes.includes(node)
+    && (watch.current.nodes.find(({ id, alive }) => id === node && alive)?.answer?.partitions.length ?? 0) > 0, signal);
+  if (took) announce(`node ${node} is started again and has taken its share back after ${duration(Date.now() - restartedAt)}`, 'good');
+  return { kind: 'kill-node', target: node, from, until: until_, answered: served, figures: { unservedMs: until_ - from } };
+}
+
+async function editByHand(account: string, { admin, announce, onDrift, signal }: FaultPorts): Promise<Incident> {
+  const listing = await quietListing(admin(account));
+  const shown = listing.buyable + 40;
+  let detectedMs: number | undefined;
+  let healedMs: number | undefined;
+  const from = Date.now();
+  const stop = onDrift(({ account: where, sku, state }) => {
+    if (where !== account || sku !== listing.sku) return;
+    if (state === 'resolved') healedMs ??= Date.now() - from;
+    else if (detectedMs === undefined) {
+      detectedMs = Date.now() - from;
+      announce(`Plumb read ${account} back and noticed it after ${duration(detectedMs)}`, 'good');
+    }
+  });
+  announce(`somebody edits SKU ${listing.sku} by hand at ${account}: ${listing.buyable} becomes ${shown}, stock that does not exist`, 'fault');
+  await admin(account).edit(listing.sku, shown);
+  const healed = await until(() => healedMs !== undefined, signal);
+  stop();
+  if (healed) announce(`${account} shows the truth for ${listing.sku} again, ${duration(healedMs)} after the edit`, 'good');
+  else announce(`the edit of ${listing.sku} at ${account} is not healed after ${duration(Date.now() - from)}`, 'bad');
+  return {
+    kind: 'edit', target: account, sku: listing.sku, from, until: Date.now(), answered: healed,
+    figures: { ...(detectedMs !== undefined && { detectedMs }), ...(healedMs !== undefined && { healedMs }) },
+  };
+}
+
+async function throttle(account: string, forMs: number, { admin, watch, announce, signal }: FaultPorts): Promise<Incident> {
+  const throttledBefore = (await admin(account).counts()).throttled ?? 0;
+  const pendingBefore = pendingOf(watch, account);
+  announce(`${account} answers 429 to every call for ${duration(forMs)}`, 'fault');
+  const from = Date.now();
+  await admin(account).fault({ kind: 'throttle', on: 'any', forMs: Math.max(1, forMs) });
+  await pause(forMs, signal);
+  const overAt = Date.now();
+  const refused = ((await admin(account).counts()).throttled ?? 0) - throttledBefore;
+  const waiting = pendingOf(watch, account);
+  announce(`the storm is over: ${count(refused)} calls were refused, ${count(waiting)} changes wait, none is lost`);
+  const caughtUp = await until(() => watch.current.at > overAt && pendingOf(watch, account) <= pendingBefore + 2, signal);
+  const catchUpMs = Date.now() - overAt;
+  if (caughtUp) announce(`${account} has caught up ${duration(catchUpMs)} after the storm`, 'good');
+  else announce(`${account} has not caught up ${duration(catchUpMs)} after the storm`, 'bad');
+  return { kind: 'throttle', target: account, from, until: Date.now(), answered: caughtUp, figures: { refused, catchUpMs } };
+}
+
+async function loseAnswer(account: string, { admin, watch, announce, signal }: FaultPorts): Promise<Incident> {
+  const ambiguous = (): number => watch.current.channels.find(channel => channel.account === account)?.totals.ambiguous ?? 0;
+  const before = ambiguous();
+  const injected = async (): Promise<number> => (await admin(account).counts()).faults['lose-answer'] ?? 0;
+  const injectedBefore = await injected();
+  announce(`the next write at ${account} is carried out and its answer lost on the way`, 'fault');
+  const armedAt = Date.now();
+  await admin(account).fault({ kind: 'lose-answer', on: 'write', count: 1 });
+  const hit = await until(async () => await injected() > injectedBefore, signal);
+  const from = hit ? Date.now() : armedAt;
+  const noticed = hit && await until(() => ambiguous() > before, signal);
+  const noticedMs = Date.now() - from;
+  if (noticed) announce(`no answer from ${account} for ${duration(noticedMs)}: Plumb counts the write as possibly applied, and makes sure before it goes on`, 'good');
+  else announce(hit ? `the lost answer at ${account} was not noticed` : `no write came to ${account} whose answer could be lost`, hit ? 'bad' : 'plain');
+  return { kind: 'lose-answer', target: account, from, until: Date.now(), answered: noticed || !hit, figures: { hit: hit ? 1 : 0, noticedMs } };
+}
+
+async function sellHidden(account: string, { admin, announce }: FaultPorts): Promise<Incident> {
+  const listing = await quietListing(admin(account));
+  const from = Date.now();
+  await admin(account).hiddenSale(listing.sku, 1);
+  announce(`the referee is lied to: one unit of ${listing.sku} is sold at ${account} and no order tells of it. The verdict must be no`, 'fault');
+  return { kind: 'hidden-sale', target: account, sku: listing.sku, from, until: from, answered: true, figures: {} };
+}
+
+/** Plenty in stock and little sold: nobody is hurt by a wrong number, and no sale hides it. */
+async function quietListing(admin: SandboxAdmin): Promise<ShownListing> {
+  const listings = (await admin.listings()).filter(({ active, buyable }) => active && buyable >= 5);
+  const [quietest] = listings.sort((a, b) => a.sold - b.sold || b.buyable - a.buyable);
+  if (!quietest) throw new Error(`${admin.account} shows no listing with 5 or more units`);
+  return quietest;
+}
+
+function pendingOf(watch: StatusWatch, account: string): number {
+  return watch.current.channels.find(channel => channel.account === account)?.answer?.pending ?? 0;
+}
+
+/** True once the condition holds; false after `answerWithinMs` or when the demo ends. */
+async function until(holds: () => boolean | Promise<boolean>, signal: AbortSignal): Promise<boolean> {
+  for (const end = Date.now() + answerWithinMs; Date.now() < end && !signal.aborted; await pause(150, signal)) {
+    if (await holds()) return true;
+  }
+  return false;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
+  });
+}

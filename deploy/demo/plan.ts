@@ -1,0 +1,78 @@
+/** What a run of the demo is asked for, and what follows from it before anything is started. */
+import { hiddenSale, scenarios } from './faults.ts';
+import type { PlannedFault, Scenario } from './faults.ts';
+import { loadWorld } from './feed.ts';
+import type { FeedConfig } from './feed-protocol.ts';
+import { countOrderLines } from './world.ts';
+
+export interface DemoOptions {
+  /** Trace files; without `orders` a seeded generator makes the orders. */
+  orders?: string | undefined;
+  stock?: string | undefined;
+  adjustments?: string | undefined;
+  /** Order lines, of the trace or generated. */
+  limit?: number | undefined;
+  /** Trace time runs so many times faster than ours; default: so that the whole trace fits the duration. */
+  speed?: number | undefined;
+  /** How long orders run, ms; default 40 s, or what `speed` makes of the trace. */
+  durationMs?: number | undefined;
+  seed: number;
+  /** Marketplaces' clocks, limits and waits are so many times faster than the vendors'. */
+  clock: number;
+  scenario: Scenario;
+  /** Lies to the referee: the verdict must be no. */
+  hiddenSale: boolean;
+  json: boolean;
+  /** Stay after the verdict, until Ctrl-C. */
+  keep: boolean;
+  /** A NATS server that runs already; else one is started. */
+  natsUrl?: string | undefined;
+  /** JetStream's files; default: in the run's temporary folder, removed at the end. */
+  storeDir?: string | undefined;
+  /** Logs of all processes; default: in the run's temporary folder. */
+  logDir?: string | undefined;
+}
+
+export interface DemoPlan {
+  /** Everything the feed needs but where things are. */
+  feed: Omit<FeedConfig, 'natsUrl' | 'accounts'>;
+  /** How long orders run, ms. */
+  tradingMs: number;
+  faults: readonly PlannedFault[];
+  skus: number;
+  orders: number;
+  lines: number;
+}
+
+const usualTradingMs = 40_000;
+/** Two days of generated trade in the usual time. */
+const generatedSpanMs = 2 * 86_400_000;
+
+/**
+ * Reads the whole trace once, so that a bad one is refused before anything is started.
+ *
+ * @throws {TraceError} naming file, line and column
+ */
+export function planDemo(options: DemoOptions): DemoPlan {
+  const { orders, stock, adjustments, limit, seed, speed, durationMs } = options;
+  const source = {
+    seed,
+    ...(orders !== undefined && { orders }), ...(stock !== undefined && { stock }), ...(adjustments !== undefined && { adjustments }),
+    ...(limit !== undefined && { limit }),
+  };
+  let tradingMs = durationMs ?? usualTradingMs;
+  let feed: DemoPlan['feed'];
+  if (orders === undefined) feed = { ...source, speed: speed ?? generatedSpanMs / tradingMs, tradingMs };
+  else {
+    const { events } = loadWorld({ ...source, natsUrl: '-', accounts: {}, speed: 1 });
+    const spanMs = Math.max(1, (events.at(-1)?.atMs ?? 0) - (events[0]?.atMs ?? 0));
+    if (speed !== undefined && durationMs === undefined) tradingMs = Math.ceil(spanMs / speed);
+    feed = { ...source, speed: speed ?? spanMs / tradingMs, tradingMs };
+  }
+  const world = loadWorld({ ...feed, natsUrl: '-', accounts: {} });
+  return {
+    feed, tradingMs, skus: world.stock.size, lines: countOrderLines(world.events),
+    orders: world.events.filter(({ kind }) => kind === 'order').length,
+    faults: [...scenarios[options.scenario], ...options.hiddenSale ? [hiddenSale] : []],
+  };
+}

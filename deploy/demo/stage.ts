@@ -1,0 +1,136 @@
+/** Starts the demo's processes, in the order in which they need each other, each ended with the run. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from 'nats';
+import type { NatsConnection } from 'nats';
+import type { ConfigInput } from '../../config/config.ts';
+import { streams } from '../../runtime/subjects.ts';
+import { startNats } from '../nats/server.ts';
+import type { SandboxAccount, SandboxConfig } from '../sandbox/main.ts';
+import { ensureStreams } from '../streams.ts';
+import type { Message } from './child.ts';
+import { count, duration } from './format.ts';
+import type { Mood } from './format.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { DemoOptions, DemoPlan } from './plan.ts';
+import { ProcessGroup } from './processes.ts';
+import { SandboxAdmin } from './sandbox-admin.ts';
+
+export interface Stage {
+  natsUrl: string;
+  nc: NatsConnection;
+  processes: ProcessGroup;
+  accounts: SandboxAccount[];
+  admins: Map<string, SandboxAdmin>;
+  nodes: readonly string[];
+}
+
+/** The server that NATS_URL names already holds another installation's stock. */
+export class OccupiedError extends Error {
+  override readonly name = 'OccupiedError';
+}
+
+export const nodeNames = ['n1', 'n2', 'n3'] as const;
+
+const importWithinMs = 120_000;
+
+const modulePath = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** @param folder the run's own; logs and configurations go there */
+export async function setStage(
+  options: DemoOptions, plan: DemoPlan, folder: string, lifetime: Lifetime, announce: (text: string, mood?: Mood) => void,
+): Promise<Stage> {
+  const logDir = options.logDir ?? join(folder, 'logs');
+  mkdirSync(logDir, { recursive: true });
+  const natsUrl = await openNats(options, folder, lifetime, announce);
+  const nc = await connect({ servers: natsUrl.split(','), name: 'plumb-demo', maxReconnectAttempts: -1, reconnectTimeWait: 250 });
+  lifetime.defer(() => nc.close());
+  await openStreams(nc, natsUrl, options.keep, lifetime);
+
+  const processes = new ProcessGroup(logDir, lifetime.guardian);
+  lifetime.defer(() => processes.stop(['sandboxes']));
+  lifetime.defer(() => processes.stop([...nodeNames]));
+  lifetime.defer(() => processes.stop(['feed']));
+
+  const sandboxConfig: SandboxConfig = { scale: options.clock };
+  const sandboxes = await processes.start({ name: 'sandboxes', module: modulePath('../sandbox/main.ts'), args: [JSON.stringify(sandboxConfig)] });
+  const accounts = sandboxes.accounts as SandboxAccount[];
+  announce(`${accounts.length} marketplaces answer on loopback as their vendors' documents say, clocks ${count(options.clock)} times faster`);
+
+  const feedArgument = { ...plan.feed, natsUrl, accounts: Object.fromEntries(accounts.map(({ account, url }) => [account, url])) };
+  const feed = await startFeed(processes, JSON.stringify(feedArgument));
+  announce(`an ERP counted ${count(plan.skus)} SKUs, each listed at every marketplace with numbers that an earlier tool left wrong`);
+
+  for (const id of nodeNames) writeFileSync(join(folder, `${id}.json`), JSON.stringify(nodeConfig(id, natsUrl, options.clock, accounts), null, 2), { mode: 0o600 });
+  await Promise.all(nodeNames.map(id => processes.start({
+    name: id, module: modulePath('../main.ts'), env: { PLUMB_CONFIG: join(folder, `${id}.json`) },
+  })));
+  announce(`Plumb runs: nodes ${nodeNames.join(', ')} import ${count((feed.skus as number) * accounts.length)} listings and share them`);
+  await Promise.all(accounts.map(({ account }) => importListings(nc, account)));
+  const admins = new Map(accounts.map(({ account, url }) => [account, new SandboxAdmin(account, url)]));
+  return { natsUrl, nc, processes, accounts, admins, nodes: nodeNames };
+}
+
+async function openNats({ natsUrl, storeDir }: DemoOptions, folder: string, lifetime: Lifetime, announce: (text: string) => void): Promise<string> {
+  if (natsUrl) {
+    announce(`NATS at ${natsUrl}, as NATS_URL says`);
+    return natsUrl;
+  }
+  const server = await startNats({ storeDir: storeDir ?? join(folder, 'jetstream') });
+  lifetime.defer(() => server.stop());
+  announce(`nats-server ${server.version} at ${server.url}, JetStream on file storage, forced to disk every ${duration(server.syncIntervalMs)}`);
+  return server.url;
+}
+
+/** Makes the streams; those that were not there before go again with the run. @throws {OccupiedError} */
+async function openStreams(nc: NatsConnection, natsUrl: string, keep: boolean, lifetime: Lifetime): Promise<void> {
+  const manager = await jetstreamManager(nc);
+  const present = new Map<string, number>();
+  for await (const { config, state } of manager.streams.list()) present.set(config.name, state.messages);
+  const names: string[] = Object.values(streams);
+  const occupied = names.filter(name => name !== streams.members && (present.get(name) ?? 0) > 0);
+  if (occupied.length > 0) {
+    throw new OccupiedError(`${natsUrl} already holds Plumb's data (${occupied.join(', ')}); the demo needs a server, or a storage folder, of its own`);
+  }
+  await ensureStreams(nc);
+  if (!keep) lifetime.defer(() => Promise.all(names.filter(name => !present.has(name)).map(name => manager.streams.delete(name).catch(() => {}))));
+}
+
+/** @throws {Error} with the feed's own words for input that it cannot use */
+async function startFeed(processes: ProcessGroup, argument: string): Promise<Message> {
+  let failure: string | undefined;
+  processes.onMessage('feed', message => { if (message.type === 'failed') failure = message.message as string; });
+  try {
+    return await processes.start({ name: 'feed', module: modulePath('./feed.ts'), args: [argument] });
+  } catch (error) {
+    throw failure === undefined ? error : new Error(`feed: ${failure}`, { cause: error });
+  }
+}
+
+/** Has the account's owner read all listings of its marketplace, as an operator would. @throws {Error} with its answer */
+async function importListings(nc: NatsConnection, account: string): Promise<void> {
+  let last = 'no node owns it';
+  for (const end = Date.now() + importWithinMs; Date.now() < end;) {
+    try {
+      const answer = (await nc.request(`control.channel.${account}`, 'import', { timeout: importWithinMs })).json<{ ok: boolean; error?: string }>();
+      if (answer.ok) return;
+      last = answer.error ?? 'no reason given';
+    } catch (error) {
+      last = (error as Error).message; // Nobody owns the account yet: nodes are still joining.
+    }
+    await new Promise(resolve => setTimeout(resolve, 250));
+  }
+  throw new Error(`${account}: listings were not imported within ${duration(importWithinMs)}: ${last}`);
+}
+
+function nodeConfig(id: string, natsUrl: string, timeScale: number, accounts: readonly SandboxAccount[]): ConfigInput {
+  return {
+    nats: { url: natsUrl },
+    node: { id },
+    timeScale,
+    accounts: accounts.map(({ account, channel, url, credentials, settings }) => ({ account, channel, baseUrl: url, credentials, settings })),
+    sources: [{ source: 'erp', format: 'plumb' }],
+  };
+}

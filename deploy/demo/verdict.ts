@@ -1,0 +1,133 @@
+/** The verdict: the referee's checks and what the supervisor saw itself, with figures; for people and for scripts. */
+import type { FeedFigures } from './feed-protocol.ts';
+import type { Incident } from './faults.ts';
+import { bold, count, dim, duration, paint } from './format.ts';
+import type { Check, Verdict } from './referee.ts';
+import type { Drift, Status } from './status.ts';
+
+export interface Conclusion {
+  ok: boolean;
+  checks: Check[];
+  figures: Record<string, unknown>;
+}
+
+export interface Findings {
+  verdict: Verdict;
+  status: Status;
+  incidents: readonly Incident[];
+  feed: FeedFigures;
+  /** Messages in the dead letter journal. */
+  deadLetters: number;
+  /** ms; `settle` is undefined when it did not come to rest. */
+  times: { importMs: number; tradingMs: number; settleMs: number | undefined; totalMs: number };
+}
+
+/** What Plumb promises when something goes wrong, ms. */
+export const promises = {
+  /** R5: partitions without an owner after a node died. */
+  unservedMs: 5_000,
+  /** A number edited by hand: read back, and right again. */
+  detectedMs: 30_000,
+  healedMs: 45_000,
+  catchUpMs: 30_000,
+  ambiguousMs: 30_000,
+  /** From the last order to the moment when nothing moves. */
+  settleMs: 60_000,
+};
+
+/** The most writes that one fact about a SKU may cause, all channels together. */
+const writesPerEventMost = 5;
+
+export function conclude({ verdict, status, incidents, feed, deadLetters, times }: Findings): Conclusion {
+  const writes = status.channels.reduce((sum, { totals }) => sum + totals.writes, 0);
+  const writesPerEvent = status.events ? round(writes / status.events) : 0;
+  const checks: Check[] = [
+    ...verdict.checks,
+    atMost('came to rest after the last order, ms', times.settleMs ?? Infinity, promises.settleMs),
+    ...incidents.flatMap(incidentChecks),
+    atMost('findings of drift still open', openFindings(status.drifts).length, 0),
+    atMost('dead letters not accounted for', deadLetters, 0),
+    atMost('writes per event', writesPerEvent, writesPerEventMost),
+  ];
+  return {
+    ok: checks.every(({ ok }) => ok),
+    checks,
+    figures: {
+      ...times, events: status.events, writes, writesPerEvent,
+      channels: Object.fromEntries(status.channels.map(({ account, totals, answer }) => [account, {
+        ...totals, writesPerEvent: status.events ? round(totals.writes / status.events) : 0, verifiedMs: answer?.verifiedMs, propagation: verdict.figures.propagation[account],
+      }])),
+      incidents, drifts: status.drifts.length, feed, referee: verdict.figures,
+    },
+  };
+}
+
+function incidentChecks({ kind, target, answered, figures }: Incident): Check[] {
+  const within = (name: string, value: number | undefined, limit: number): Check => atMost(name, answered ? value ?? Infinity : Infinity, limit);
+  switch (kind) {
+    case 'kill-node': return [within(`node ${target} killed: work without an owner, ms`, figures.unservedMs, promises.unservedMs)];
+    case 'edit': return [
+      atMost(`hand edit at ${target}: noticed after, ms`, figures.detectedMs ?? Infinity, promises.detectedMs),
+      within(`hand edit at ${target}: healed after, ms`, figures.healedMs, promises.healedMs),
+    ];
+    case 'throttle': return [within(`429 storm at ${target}: caught up after, ms`, figures.catchUpMs, promises.catchUpMs)];
+    case 'lose-answer': return figures.hit ? [within(`lost answer at ${target}: treated as open after, ms`, figures.noticedMs, promises.ambiguousMs)] : [];
+    case 'hidden-sale': return [];
+  }
+}
+
+/** Findings whose last word is not that they were resolved. */
+function openFindings(drifts: readonly Drift[]): Drift[] {
+  return [...new Map(drifts.map(drift => [drift.id, drift])).values()].filter(({ state }) => state !== 'resolved');
+}
+
+/** JSON has no infinity: what never came counts as the largest number it has. */
+function atMost(name: string, value: number, limit: number): Check {
+  const finite = Number.isFinite(value) ? value : Number.MAX_SAFE_INTEGER;
+  return { name, ok: finite <= limit, value: finite, limit };
+}
+
+/** One check a line, the failures in red and said again at the end. */
+export function verdictLines({ checks, figures }: Pick<Conclusion, 'checks' | 'figures'>): string[] {
+  const failed = checks.filter(({ ok }) => !ok);
+  const rows = checks.map(check => ({ ...check, ...reading(check) }));
+  const names = Math.max(...rows.map(({ label }) => label.length));
+  const values = Math.max(...rows.map(({ shown }) => shown.length));
+  return [
+    bold('Verdict, by a referee who read only the marketplaces\' own books and the ERP\'s'), '',
+    ...rows.map(({ ok, label, shown, most }) => {
+      const line = `${ok ? '✔' : '✘'} ${label.padEnd(names)}  ${shown.padStart(values)}`;
+      return `  ${ok ? paint.good(line) : paint.bad(line)}  ${dim(`at most ${most}`)}`;
+    }),
+    '', ...facts(figures).map(line => `  ${line}`), '',
+    failed.length === 0 ? bold(paint.good('Every check holds.'))
+      : bold(paint.bad(`${failed.length} of ${checks.length} checks failed: ${failed.map(({ name }) => name).join('; ')}`)),
+  ];
+}
+
+/** A check in milliseconds reads as a duration. */
+function reading({ name, value, limit }: Check): { label: string; shown: string; most: string } {
+  const isTime = name.endsWith(', ms');
+  const show = (number: number): string => number === Number.MAX_SAFE_INTEGER ? 'never' : isTime ? duration(number) : count(number);
+  return { label: isTime ? name.slice(0, -', ms'.length) : name, shown: show(value), most: show(limit) };
+}
+
+function facts(figures: Record<string, unknown>): string[] {
+  const referee = figures.referee as Verdict['figures'] | undefined;
+  if (!referee) return [];
+  const examples = [
+    ...referee.unequal.map(({ account, sku, shown, target }) => `${account} ${sku} shows ${shown ?? 'nothing'}, should show ${target}`),
+    ...referee.lostLines.map(line => `order line ${line} is in no record`), ...referee.strayLines.map(line => `order line ${line} was never sold`),
+    ...referee.wrongLines.map(line => `order line ${line} has other units`), ...referee.lostErp.map(sku => `SKU ${sku}: an ERP event is missing`),
+    ...referee.unproven.map(pair => `${pair} is not proven`),
+    ...referee.oversales.filter(({ outside }) => outside > 0).map(({ account, line, units, shown, allowedShown }) => `${account} ${line} oversold ${units}: showed ${shown}, ${allowedShown} were right`),
+  ];
+  return [
+    `${count(referee.unitsSold)} units sold in ${count(referee.linesSold)} order lines, ${count(referee.unitsCancelled)} cancelled;`
+      + ` ${count(referee.oversold)} oversold, of which the rule in force (mirror) allowed ${count(referee.oversoldAllowed)}`,
+    `${count(figures.writes as number)} writes for ${count(figures.events as number)} events at five marketplaces`,
+    ...examples.slice(0, 12).map(example => paint.bad(example)),
+  ];
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100;
