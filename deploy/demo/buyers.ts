@@ -69,10 +69,8 @@ export class Buyers {
     const at = this.#now();
     this.figures.orders += 1;
     this.#sold.set(orderId, { orderId: order.orderId, lines: order.lines.map(({ line, sku, units }) => ({ line, sku, units, open: units })) });
-    for (const { line, sku, units } of order.lines) {
-      this.figures.unitsSold += units;
-      this.#erp.sold(`${market.account}/${order.orderId}/${line}`, sku, units, at);
-    }
+    this.figures.unitsSold += order.lines.reduce((sum, { units }) => sum + units, 0);
+    this.#erp.sold(order.lines.map(({ line, sku, units }) => ({ id: `${market.account}/${order.orderId}/${line}`, sku, units })), at);
   }
 
   /** A line of a cancellation takes its units from the order's lines of that SKU, as far as they were sold. */

@@ -13,7 +13,7 @@ import type { MischiefDoses, MischiefFigures, Publication } from './erp-mischief
 
 export interface ErpOptions {
   seed: number;
-  /** A line is imported so long after it was sold, drawn evenly, ms. Default 2 to 10 s. */
+  /** An order is imported so long after it was placed, drawn evenly, ms. Default 2 to 10 s. */
   importAfterMs?: { least: number; most: number };
   doses?: Partial<MischiefDoses>;
 }
@@ -81,12 +81,15 @@ export class Erp {
     }
   }
 
-  /** A line was sold; it will be imported later. `id` is `<account>/<order>/<line>`. */
-  sold(id: string, sku: string, units: number, now: number): void {
-    const item = this.#item(sku);
-    const line: Line = { id, units, cancelled: 0, imported: false, dueAt: now + this.#delayMs() };
-    this.#lines.set(id, { line, item });
-    this.#wait(item, line);
+  /** An order was placed; its lines will be imported later, together. A line's `id` is `<account>/<order>/<line>`. */
+  sold(order: readonly { id: string; sku: string; units: number }[], now: number): void {
+    const dueAt = now + this.#delayMs();
+    for (const { id, sku, units } of order) {
+      const item = this.#item(sku);
+      const line: Line = { id, units, cancelled: 0, imported: false, dueAt };
+      this.#lines.set(id, { line, item });
+      this.#wait(item, line);
+    }
   }
 
   /** `units` more of a line were cancelled. */

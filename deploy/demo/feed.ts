@@ -136,7 +136,7 @@ class Feed {
     const { linesSold, linesRefused, linesCancelled } = this.#buyers.figures;
     this.#tell({
       type: 'progress', placed: linesSold, refused: linesRefused, cancelled: linesCancelled, erp: this.#told.figures.published,
-      done: this.#done, total: this.#world.events.length, traceMs: Math.round(this.#pace.traceMs),
+      done: this.#done, total: this.#world.events.length, traceMs: Math.min(Math.round(this.#pace.traceMs), this.#world.events.at(-1)?.atMs ?? 0),
     });
   }
 

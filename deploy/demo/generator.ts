@@ -28,8 +28,8 @@ export interface GeneratorOptions {
   spanMs?: number;
 }
 
-/** Monday 2026-03-02, 00:00 UTC. */
-const startMs = Date.UTC(2026, 2, 2);
+/** Monday 2026-03-02, 06:00 UTC. */
+const startMs = Date.UTC(2026, 2, 2, 6);
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 
@@ -75,7 +75,7 @@ function makeOrders(codes: readonly string[], lines: number, spanMs: number, see
       for (let tries = 0; !again && tries < 20 && wanted.some(other => other.sku === sku); tries++) sku = popular(dice);
       wanted.push({ sku, units: dice.longTail(1.6, burst ? 3 : 60), line });
     }
-    const atMs = burst ? burst.atMs + Math.floor(dice.next() * spanMs / 60) : startMs + momentOfDay(spanMs, dice);
+    const atMs = burst ? burst.atMs + Math.floor(dice.next() * spanMs / 60) : momentOfDay(spanMs, dice);
     orders.push({ kind: 'order', atMs: Math.min(atMs, startMs + spanMs), account: account(dice), lines: wanted });
     made += size;
   }
@@ -139,7 +139,7 @@ function account(dice: Dice): string {
 /** A moment in the span, likelier by day: drawn again until the hour's weight takes it. */
 function momentOfDay(spanMs: number, dice: Dice): number {
   for (;;) {
-    const at = Math.floor(dice.next() * spanMs);
+    const at = startMs + Math.floor(dice.next() * spanMs);
     if (dice.next() < rhythm((at % dayMs) / hourMs)) return at;
   }
 }

@@ -28,18 +28,28 @@ test('opening counts are version 1 of every SKU', t => {
 
 test('a sold line is imported late, by a count that names it', t => {
   const { erp } = opened({ A: 5 });
-  erp.sold('ebay/1/1', 'A', 2, 0);
+  erp.sold([{ id: 'ebay/1/1', sku: 'A', units: 2 }], 0);
   t.deepEqual(said(erp.due(99)), []);
   t.deepEqual(said(erp.due(100)), [['A', 2, 3, ['ebay/1/1']]]);
 });
 
+test('the lines of an order are imported together, one count for each SKU', t => {
+  const erp = new Erp({ seed: 1, doses: none });
+  erp.open(new Map([['A', 9], ['B', 9]]), 0);
+  erp.due(0);
+  erp.sold([{ id: 'walmart/1/1', sku: 'A', units: 1 }, { id: 'walmart/1/2', sku: 'A', units: 1 }, { id: 'walmart/1/3', sku: 'B', units: 1 }], 0);
+  const counts: unknown[][] = [];
+  for (let now = 0; now <= 10_000; now += 50) counts.push(said(erp.due(now)));
+  t.deepEqual(counts.filter(said => said.length > 0), [[['A', 2, 7, ['walmart/1/1', 'walmart/1/2']], ['B', 2, 8, ['walmart/1/3']]]]);
+});
+
 test('a count lists the imports of the last minute again, so that one that overtakes another is right alone', t => {
   const { erp } = opened({ A: 5 });
-  erp.sold('ebay/1/1', 'A', 1, 0);
+  erp.sold([{ id: 'ebay/1/1', sku: 'A', units: 1 }], 0);
   erp.due(100);
-  erp.sold('ebay/2/1', 'A', 1, 100);
+  erp.sold([{ id: 'ebay/2/1', sku: 'A', units: 1 }], 100);
   t.deepEqual(said(erp.due(200)), [['A', 3, 3, ['ebay/1/1', 'ebay/2/1']]]);
-  erp.sold('ebay/3/1', 'A', 1, 70_000);
+  erp.sold([{ id: 'ebay/3/1', sku: 'A', units: 1 }], 70_000);
   t.deepEqual(said(erp.due(70_100)), [['A', 4, 2, ['ebay/3/1']]]);
 });
 
@@ -60,8 +70,8 @@ test('a correction takes no more than the book holds, and none where it is empty
 
 test('a line that the book cannot cover waits until it can', t => {
   const { erp } = opened({ A: 1 });
-  erp.sold('ebay/1/1', 'A', 1, 0);
-  erp.sold('amazon/1/1', 'A', 2, 0);
+  erp.sold([{ id: 'ebay/1/1', sku: 'A', units: 1 }], 0);
+  erp.sold([{ id: 'amazon/1/1', sku: 'A', units: 2 }], 0);
   t.deepEqual(said(erp.due(100)), [['A', 2, 0, ['ebay/1/1']]]);
   t.true(erp.idle, 'a backorder is nothing left to say');
   t.like(truth(erp, 'A'), { supply: 1, book: 0, backorders: 1 });
@@ -71,7 +81,7 @@ test('a line that the book cannot cover waits until it can', t => {
 
 test('a line cancelled whole is booked back by a count that names the cancellation', t => {
   const { erp } = opened({ A: 5 });
-  erp.sold('ebay/1/1', 'A', 2, 0);
+  erp.sold([{ id: 'ebay/1/1', sku: 'A', units: 2 }], 0);
   erp.due(100);
   erp.cancelled('ebay/1/1', 1, 110);
   t.true(erp.idle, 'a part is not booked');
@@ -81,7 +91,7 @@ test('a line cancelled whole is booked back by a count that names the cancellati
 
 test('a line cancelled whole before its import is never imported', t => {
   const { erp } = opened({ A: 5 });
-  erp.sold('ebay/1/1', 'A', 2, 0);
+  erp.sold([{ id: 'ebay/1/1', sku: 'A', units: 2 }], 0);
   erp.cancelled('ebay/1/1', 2, 50);
   t.deepEqual(said(erp.due(200)), []);
   t.true(erp.idle);
@@ -92,7 +102,7 @@ test('once closed, nothing waits any more', t => {
   erp.open(new Map([['A', 5]]), 0);
   erp.due(0);
   erp.adjust('A', -1, 'damaged', 10);
-  erp.sold('ebay/1/1', 'A', 2, 10);
+  erp.sold([{ id: 'ebay/1/1', sku: 'A', units: 2 }], 10);
   t.deepEqual(said(erp.due(11)), []);
   t.false(erp.idle);
   erp.close();
@@ -123,7 +133,7 @@ test('mischief comes in the doses stated', t => {
   for (let now = 0; now < 200_000; now += 10) {
     const sku = skus[dice.between(0, 49)]!;
     if (dice.chance(0.5)) erp.adjust(sku, -1, 'damaged', now);
-    else erp.sold(`ebay/${now}/1`, sku, 1, now);
+    else erp.sold([{ id: `ebay/${now}/1`, sku, units: 1 }], now);
     out.push(...erp.due(now));
   }
   erp.close();
@@ -148,7 +158,7 @@ test('the same seed and the same events give the same messages', t => {
     erp.open(new Map([['A', 500]]), 0);
     const out: Publication[] = [];
     for (let now = 0; now < 20_000; now += 100) {
-      erp.sold(`ebay/${now}/1`, 'A', 1, now);
+      erp.sold([{ id: `ebay/${now}/1`, sku: 'A', units: 1 }], now);
       out.push(...erp.due(now));
     }
     return out;
@@ -200,7 +210,7 @@ test('what a listener knows, less the lines it was not told of, is supply less n
         erp.cancelled(open[0], units, now);
       } else if (dice.chance(0.3)) {
         lines.set(`ebay/${now}/1`, { units: dice.between(1, 3), cancelled: 0 });
-        erp.sold(`ebay/${now}/1`, 'A', lines.get(`ebay/${now}/1`)!.units, now);
+        erp.sold([{ id: `ebay/${now}/1`, sku: 'A', units: lines.get(`ebay/${now}/1`)!.units }], now);
       }
       if (now === 30_000) erp.close();
       for (const publication of erp.due(now)) {
