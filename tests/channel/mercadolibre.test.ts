@@ -324,10 +324,20 @@ test('the import goes on past 100 items, one call a page', async t => {
 test('an import with an item that could not be shown fails rather than leaving it out', async t => {
   const { adapter } = await answering(t, ({ path }) => {
     if (path === '/users/7') return { json: { id: 7, site_id: 'MLA', tags: [] } };
-    if (path.includes('/items/search')) return { json: { results: ['MLA1', 'MLA2'], scroll_id: 's1' } };
+    if (path.includes('/items/search')) return { json: path.includes('scroll_id') ? { results: null } : { results: ['MLA1', 'MLA2'], scroll_id: 's1' } };
     return { json: [{ code: 200, body: { id: 'MLA1', seller_id: 7, status: 'active', available_quantity: 8 } }, { code: 500, body: {} }] };
   });
   await t.throwsAsync(imported({ adapter }), { instanceOf: RetryableError, message: /MLA2/ });
+});
+
+test('an import leaves out what is closed for good and what went away since the scan', async t => {
+  const { adapter } = await answering(t, ({ path }) => {
+    if (path === '/users/7') return { json: { id: 7, site_id: 'MLA', tags: [] } };
+    if (path.includes('/items/search')) return { json: path.includes('scroll_id') ? { results: [], scroll_id: null } : { results: ['MLA1', 'MLA2', 'MLA3'], scroll_id: 's1' } };
+    const of = (id: string, status: string) => ({ code: 200, body: { id, seller_id: 7, status, available_quantity: 8 } });
+    return { json: [of('MLA1', 'closed'), { code: 404, body: {} }, of('MLA3', 'active')] };
+  });
+  t.deepEqual((await imported({ adapter })).map(r => r.listing.id), ['MLA3']);
 });
 
 // Orders
