@@ -9,7 +9,12 @@ import { z } from 'zod';
 const ms = z.number().int().min(0);
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'must be lower case letters, digits and dashes');
 
-export const ruleSchema = z.strictObject({ buffer: z.number().int().min(0).default(0), max: z.number().int().min(0).optional() });
+/** Applied in this order; see `Rule` in actors/sku/protocol.ts. */
+export const ruleSchema = z.strictObject({
+  percent: z.number().int().min(0).max(100).optional(),
+  buffer: z.number().int().min(0).default(0),
+  max: z.number().int().min(0).optional(),
+});
 
 const accountSchema = z.strictObject({
   account: name,
@@ -29,7 +34,14 @@ export const configSchema = z.strictObject({
   /** Channels' clocks run this many times faster than the vendors': for sandboxes only. */
   timeScale: z.number().positive().default(1),
   accounts: z.array(accountSchema).default([]),
-  sources: z.array(z.strictObject({ source: name, format: z.literal('plumb').default('plumb') })).default([]),
+  sources: z.array(z.strictObject({
+    source: name,
+    format: z.literal('plumb').default('plumb'),
+    /** Its counts too are applied strictly in sequence, from 1. */
+    inOrder: z.boolean().default(false),
+    /** Its deltas stop at 0. */
+    floor: z.boolean().default(false),
+  })).default([]),
   debounce: z.strictObject({
     /** A raise waits until nothing has changed for so long. */
     quietMs: ms.default(500),

@@ -4,6 +4,7 @@ import { connect } from 'nats';
 import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
 import { parseNative } from '../actors/sku/ingest/native.ts';
+import type { Rule } from '../actors/sku/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { loadLimits } from '../config/limits.ts';
 import { AccountOwner } from '../runtime/account.ts';
@@ -57,7 +58,8 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
   const tap = new Tap(js, log, id);
   const counts = { events: 0, turns: 0, recordWrites: 0 };
   const channelOf = new Map(config.accounts.map(({ account, channel }) => [account, channel]));
-  const kind = skuKind({ sign: signer(account => channelOf.get(account)), debounce: config.debounce, gapMs: config.gapMs });
+  const policies = Object.fromEntries(config.sources.map(({ source, inOrder, floor }) => [source, { inOrder, floor }]));
+  const kind = skuKind({ sign: signer(account => channelOf.get(account)), debounce: config.debounce, gapMs: config.gapMs, sources: policies });
   const partitions = new Map<number, Partition<unknown>>();
 
   const timers = new Timers<{ key: string; id: string; at: number }>(timer => {
@@ -96,7 +98,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
       async acquire() {
         const owner = new AccountOwner({
           account, node: id, adapter, limits, nc, js, publisher, records, tap, membership, log,
-          rule: rule.max === undefined ? { buffer: rule.buffer } : { buffer: rule.buffer, max: rule.max },
+          rule: ruleOf(rule),
           times: { ...config.reconcile, ...config.channels },
           onLost: reason => placement.giveUp(`account.${account}`, reason),
         });
@@ -138,6 +140,11 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
       log.info({ node: id }, 'node left');
     },
   };
+}
+
+/** What is not set is absent, not undefined. */
+function ruleOf({ percent, buffer, max }: Config['accounts'][number]['rule']): Rule {
+  return { ...(percent !== undefined && { percent }), buffer, ...(max !== undefined && { max }) };
 }
 
 function nodeFigures(node: string, placement: Placement, partitions: ReadonlyMap<number, Partition<unknown>>, counts: object): object {

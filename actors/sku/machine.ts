@@ -5,7 +5,7 @@
 import { assign, cancel, enqueueActions, raise, setup } from 'xstate';
 import { decide, ownChange, repair } from './debounce.ts';
 import type { Debounce, Decision, Sign } from './debounce.ts';
-import type { Place, SkuEvent, SkuFact, Stock } from './protocol.ts';
+import type { Place, SkuEvent, SkuFact, SourcePolicy, Stock } from './protocol.ts';
 import { emptyStock } from './protocol.ts';
 import { applyOrder, applySource, hasGap } from './stock.ts';
 
@@ -14,6 +14,8 @@ export interface SkuPorts {
   debounce: Debounce;
   /** A gap in a source older than this becomes a task. */
   gapMs: number;
+  /** By source; one that is not named promises nothing. */
+  sources?: Readonly<Record<string, SourcePolicy>>;
 }
 
 export type SkuMachine = ReturnType<typeof createSkuMachine>;
@@ -94,11 +96,12 @@ function whole(stock: Stock): Stock {
 }
 
 /** Folds one fact in and decides what follows from it. */
-function learn(stock: Stock, fact: SkuFact, place: Place, { sign, debounce }: SkuPorts): Decision {
+function learn(stock: Stock, fact: SkuFact, place: Place, { sign, debounce, sources }: SkuPorts): Decision {
   switch (fact.type) {
     case 'stock.counted':
     case 'stock.adjusted':
-      return decide(applySource(stock, fact), place, sign, debounce);
+    case 'stock.reserved':
+      return decide(applySource(stock, fact, sources?.[fact.source]), place, sign, debounce);
     case 'order.placed':
     case 'order.cancelled':
     case 'order.shipped': {

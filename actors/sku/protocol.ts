@@ -4,8 +4,10 @@
  * Every fact reaches it through its journal, `sku.<partition>.<key>`, and carries its place there.
  */
 
-/** How a channel's quantity follows from what is available to sell. Applied in this order: buffer, then maximum. */
+/** How a channel's quantity follows from what is available to sell. Applied in this order: percent, buffer, maximum. */
 export interface Rule {
+  /** Share of what is available, 0 to 100, rounded down to whole units. All of it where absent. */
+  percent?: number;
   /** Units held back, whole and >= 0. */
   buffer: number;
   /** Never show more than this. */
@@ -20,11 +22,26 @@ export type StockFact =
     source: string;
     position: number;
     quantity: number;
+    /** Units of `quantity` that the source has committed by then, where it tells them. */
+    reserved?: number;
     /** Order lines (`<account>/<order>/<line>`) that the number already contains; `…#cancelled` for cancellations. */
     imported?: string[];
   }
   /** Relative; applied at its own position only, held back behind a gap. */
-  | { type: 'stock.adjusted'; source: string; position: number; delta: number; reason?: string };
+  | { type: 'stock.adjusted'; source: string; position: number; delta: number; reason?: string }
+  /** The source's own commitments (its counter sales, its picks) change; what it releases beyond them is ignored. */
+  | { type: 'stock.reserved'; source: string; position: number; delta: number };
+
+/** What a source promises about its facts; configuration. */
+export interface SourcePolicy {
+  /**
+   * Everything it ever said of a SKU is numbered from 1 and counts too are applied strictly in that order. A gap
+   * holds back whatever comes after it, and a SKU begins with nothing on hand at its position 1.
+   */
+  inOrder?: boolean;
+  /** Deltas stop at 0: what goes below is not owed. */
+  floor?: boolean;
+}
 
 /** Order facts are cumulative statements about one line, so any number of repeats in any order ends alike. */
 export type OrderFact =
@@ -127,18 +144,22 @@ export interface Line {
   createdAt: number;
 }
 
-/** A source fact that came before its turn. */
-export type Held = Extract<StockFact, { type: 'stock.adjusted' }>;
+/** A source fact that came before its turn; a count only from a source that is `inOrder`. */
+export type Held = StockFact;
 
 /** The whole state of a SKU: the fold of its journal. */
 export interface Stock {
   sku: string;
   /** Absent until first counted: then nothing is written anywhere. */
   onHand?: number;
-  /** Source and position of the last fact applied to `onHand`. */
+  /** Units that the source itself has committed, >= 0. */
+  reserved: number;
+  /** Source and position of the last fact applied to `onHand`; the source also once an ordered one is waited for. */
   source?: string;
   position: number;
-  /** Adjustments behind a gap, by position. */
+  /** Audit figure over the source facts applied, in order: two folds of them are compared at a glance. */
+  chain: number;
+  /** Source facts behind a gap, by position. */
   held: Held[];
   lines: Record<string, Line>;
   /** Imports named by a count before the line itself was learnt. */
@@ -151,5 +172,5 @@ export interface Stock {
 }
 
 export const emptyStock = (sku: string): Stock => ({
-  sku, position: 0, held: [], lines: {}, early: [], outlets: {}, superseded: 0,
+  sku, reserved: 0, position: 0, chain: 0, held: [], lines: {}, early: [], outlets: {}, superseded: 0,
 });

@@ -4,7 +4,8 @@ import { known, openUnits } from './stock.ts';
 
 /** Whole units >= 0 that buyers of a channel under this rule may see. */
 export function shownUnder(rule: Rule, available: number): number {
-  return Math.max(0, Math.min(rule.max ?? Infinity, available - rule.buffer));
+  const share = rule.percent === undefined ? available : Math.floor((available * rule.percent) / 100);
+  return Math.max(0, Math.min(rule.max ?? Infinity, share - rule.buffer));
 }
 
 /** What to write at the account now, or undefined while the SKU is uncounted. */

@@ -1,47 +1,72 @@
 /** Truth: what exists and what is promised, as a fold over facts. Pure; knows no XState. */
-import type { Held, Line, OrderFact, Stock, StockFact } from './protocol.ts';
+import type { Line, OrderFact, SourcePolicy, Stock, StockFact } from './protocol.ts';
+
+type Counted = Extract<StockFact, { type: 'stock.counted' }>;
 
 /** Applies a source fact in the source's own order, whatever order it arrives in. */
-export function applySource(stock: Stock, fact: StockFact): Stock {
-  return fact.type === 'stock.counted' ? count(stock, fact) : adjust(stock, fact);
+export function applySource(stock: Stock, fact: StockFact, policy: SourcePolicy = {}): Stock {
+  if (fact.type === 'stock.counted' && !policy.inOrder) return count(stock, fact, policy);
+  if (fact.position <= stock.position || stock.held.some(h => h.position === fact.position)) return superseded(stock, fact);
+  if (stock.held.length === 0 && isNext(stock, fact, policy)) return applyNext(stock, fact, policy);
+  const held = [...stock.held, fact].sort((a, b) => a.position - b.position);
+  return drain({ ...stock, held, ...(policy.inOrder && { source: fact.source }) }, policy);
 }
 
-function count(stock: Stock, fact: Extract<StockFact, { type: 'stock.counted' }>): Stock {
+/** A count that stands for everything of its source up to its position. */
+function count(stock: Stock, fact: Counted, policy: SourcePolicy): Stock {
+  if (stock.onHand !== undefined && fact.position <= stock.position) return superseded(stock, fact);
+  const held = stock.held.filter(h => h.position > fact.position);
+  return drain({ ...applyNext(stock, fact, policy), held }, policy);
+}
+
+function superseded(stock: Stock, fact: StockFact): Stock {
   // Lines that an older count names are contained in the newer number too.
-  const marked = markImported(stock, fact.imported ?? []);
-  if (stock.onHand !== undefined && fact.position <= stock.position) return { ...marked, superseded: stock.superseded + 1 };
-  return drain({
-    ...marked,
-    source: fact.source,
-    onHand: Math.max(0, fact.quantity),
-    position: fact.position,
-    held: stock.held.filter(h => h.position > fact.position),
-  });
+  const marked = fact.type === 'stock.counted' ? markImported(stock, fact.imported ?? []) : stock;
+  return { ...marked, superseded: stock.superseded + 1 };
 }
 
-function adjust(stock: Stock, fact: Held): Stock {
-  if (stock.onHand !== undefined && fact.position <= stock.position) return { ...stock, superseded: stock.superseded + 1 };
-  if (stock.held.some(h => h.position === fact.position)) return { ...stock, superseded: stock.superseded + 1 };
-  return drain({ ...stock, held: [...stock.held, fact].sort((a, b) => a.position - b.position) });
-}
-
-/** Applies held adjustments whose turn has come. */
-function drain(stock: Stock): Stock {
-  let { onHand, position } = stock;
-  if (onHand === undefined) return stock;
+/** Applies held facts whose turn has come. */
+function drain(stock: Stock, policy: SourcePolicy): Stock {
+  let next = stock;
   let used = 0;
   for (const fact of stock.held) {
-    if (fact.position !== position + 1) break;
-    onHand += fact.delta;
-    position = fact.position;
+    if (!isNext(next, fact, policy)) break;
+    next = applyNext(next, fact, policy);
     used += 1;
   }
-  return used === 0 ? stock : { ...stock, onHand, position, held: stock.held.slice(used) };
+  return used === 0 ? stock : { ...next, held: stock.held.slice(used) };
 }
 
-/** A fact of the source is missing between what is applied and what is held. */
+function isNext(stock: Stock, fact: StockFact, { inOrder }: SourcePolicy): boolean {
+  return fact.position === stock.position + 1 && (stock.onHand !== undefined || inOrder === true);
+}
+
+function applyNext(stock: Stock, fact: StockFact, { floor }: SourcePolicy): Stock {
+  const { source, position } = fact;
+  const onHand = stock.onHand ?? 0;
+  switch (fact.type) {
+    case 'stock.counted': {
+      const marked = markImported(stock, fact.imported ?? []);
+      const reserved = fact.reserved === undefined ? stock.reserved : Math.max(0, fact.reserved);
+      return { ...marked, source, onHand: Math.max(0, fact.quantity), reserved, position, chain: chained(stock.chain, position, fact.quantity) };
+    }
+    case 'stock.adjusted': {
+      const units = onHand + fact.delta;
+      return { ...stock, source, onHand: floor ? Math.max(0, units) : units, position, chain: chained(stock.chain, position, fact.delta) };
+    }
+    case 'stock.reserved':
+      return { ...stock, source, onHand, reserved: Math.max(0, stock.reserved + fact.delta), position, chain: chained(stock.chain, position, Math.abs(fact.delta)) };
+  }
+}
+
+/** @param quantity as the source states it; units reserved or released without a sign */
+function chained(chain: number, position: number, quantity: number): number {
+  return (chain * 31 + position * 7 + quantity) >>> 0;
+}
+
+/** A fact of the source is missing before what is held. Adjustments that only wait for a first count are no gap. */
 export function hasGap(stock: Stock): boolean {
-  return stock.onHand !== undefined && stock.held.length > 0;
+  return stock.held.length > 0 && (stock.onHand !== undefined || stock.source !== undefined);
 }
 
 function markImported(stock: Stock, imported: readonly string[]): Stock {
@@ -86,12 +111,12 @@ export function applyOrder(stock: Stock, fact: OrderFact): Stock {
 }
 
 /**
- * Units that exist and are promised to nobody; negative after an oversell or a correction. Undefined until counted.
+ * Units that exist and are promised to nobody, neither by the source nor by us; negative after an oversell or a correction. Undefined until counted.
  * Lines that the source's number already contains are not subtracted again.
  */
 export function known(stock: Stock): number | undefined {
   if (stock.onHand === undefined) return undefined;
-  let units = stock.onHand;
+  let units = stock.onHand - stock.reserved;
   for (const line of Object.values(stock.lines)) {
     if (!line.imported) units -= line.units;
     if (!line.cancelImported) units += line.cancelled;

@@ -16,8 +16,9 @@ const common = {
 };
 
 export const nativeSchema = z.discriminatedUnion('type', [
-  z.object({ ...common, type: z.literal('count'), quantity: units, imported: z.array(z.string().min(1)).optional() }),
+  z.object({ ...common, type: z.literal('count'), quantity: units, reserved: units.optional(), imported: z.array(z.string().min(1)).optional() }),
   z.object({ ...common, type: z.literal('adjust'), delta: units, reason: z.string().optional() }),
+  z.object({ ...common, type: z.literal('reserve'), delta: units }),
 ]);
 
 /** A source message that cannot be understood; the message names field and value. */
@@ -56,8 +57,19 @@ export function parseNative(source: string, text: string): NativeFact {
   const { data } = parsed;
   const { id, sku } = data;
   if (!sku.isWellFormed()) throw new MalformedError('sku', sku, 'is not well-formed Unicode');
-  const fact: StockFact = data.type === 'count'
-    ? { type: 'stock.counted', source, position: data.version, quantity: data.quantity, ...(data.imported && { imported: data.imported }) }
-    : { type: 'stock.adjusted', source, position: data.version, delta: data.delta, ...(data.reason !== undefined && { reason: data.reason }) };
-  return { id, sku, fact };
+  return { id, sku, fact: factOf(source, data) };
+}
+
+function factOf(source: string, data: z.output<typeof nativeSchema>): StockFact {
+  const { version: position } = data;
+  switch (data.type) {
+    case 'count': {
+      const { quantity, reserved, imported } = data;
+      return { type: 'stock.counted', source, position, quantity, ...(reserved !== undefined && { reserved }), ...(imported && { imported }) };
+    }
+    case 'adjust':
+      return { type: 'stock.adjusted', source, position, delta: data.delta, ...(data.reason !== undefined && { reason: data.reason }) };
+    case 'reserve':
+      return { type: 'stock.reserved', source, position, delta: data.delta };
+  }
 }
