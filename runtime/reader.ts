@@ -2,8 +2,9 @@
  * Reads a stream in order from a given sequence with an ordered consumer (no acks: they lose order on failure), and
  * goes on after broken connections, stopped leaders and deleted consumers without skipping or repeating.
  */
-import type { ConsumerMessages, JetStreamClient, JsMsg } from '@nats-io/jetstream';
+import type { Consumer, ConsumerMessages, JetStreamClient, JsMsg } from '@nats-io/jetstream';
 import { DeliverPolicy } from '@nats-io/jetstream';
+import { nuid } from 'nats';
 
 export interface ReaderOptions {
   stream: string;
@@ -60,7 +61,16 @@ export class Reader {
     const start = this.#last > 0 ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#last + 1 }
       : typeof from === 'number' ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, from) }
       : { deliver_policy: from === 'new' ? DeliverPolicy.New : DeliverPolicy.LastPerSubject };
-    const consumer = await this.#js.consumers.get(stream, { filter_subjects: filter, name_prefix: name, ...start } as never);
+    // Named for people, and new each time: a former consumer of the same name lives on for minutes.
+    const consumer = await this.#js.consumers.get(stream, { filter_subjects: filter, name_prefix: `${name}-${nuid.next().slice(-8)}`, ...start } as never);
+    try {
+      await this.#consume(consumer, idleHeartbeatMs);
+    } finally {
+      void consumer.delete().catch(() => undefined);
+    }
+  }
+
+  async #consume(consumer: Consumer, idleHeartbeatMs: number): Promise<void> {
     if (!this.#caughtUp && (await consumer.info()).num_pending === 0) this.#catchUp();
     this.#messages = await consumer.consume({ max_messages: 500, expires: 5_000, idle_heartbeat: idleHeartbeatMs });
     if (this.#stopped) this.#messages.stop();
