@@ -3,10 +3,12 @@ import { jetstream } from '@nats-io/jetstream';
 import { connect } from 'nats';
 import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
+import type { AdapterFactory } from '../actors/channel/adapter.ts';
 import { parseNative } from '../actors/sku/ingest/native.ts';
 import type { Rule } from '../actors/sku/protocol.ts';
 import type { Config } from '../config/config.ts';
 import { loadLimits } from '../config/limits.ts';
+import type { Limits } from '../config/limits.ts';
 import { AccountOwner } from '../runtime/account.ts';
 import { encodeJournal, journalHeaders } from '../runtime/codec.ts';
 import { serveInspection } from '../runtime/inspect.ts';
@@ -35,10 +37,16 @@ export interface RunningNode {
   closed: Promise<void>;
 }
 
+/** What a node is made of that is no configuration: a bench or a test may bring its own channel. */
+export interface NodeParts {
+  adapters: Readonly<Record<string, AdapterFactory>>;
+  limitsOf(channel: string, scale: number): Limits;
+}
+
 /**
  * @throws {Error} when the broker cannot be reached, a stream is not as declared, or an account's settings are wrong
  */
-export async function startNode(config: Config, log: Logger): Promise<RunningNode> {
+export async function startNode(config: Config, log: Logger, parts: NodeParts = { adapters, limitsOf: loadLimits }): Promise<RunningNode> {
   const { id } = config.node;
   const inboxPrefix = `_INBOX_node-${id}`;
   const nc = await connect({
@@ -88,10 +96,10 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
 
   const tokens = config.secretsDir === undefined ? tokenMemory() : tokenFiles(config.secretsDir);
   const accountUnits = config.accounts.map(({ account, channel, baseUrl, credentials, settings, rule }): Unit => {
-    const create = adapters[channel];
-    if (!create) throw new Error(`accounts.${account}.channel: ${JSON.stringify(channel)} is none of ${Object.keys(adapters).join(', ')}`);
+    const create = parts.adapters[channel];
+    if (!create) throw new Error(`accounts.${account}.channel: ${JSON.stringify(channel)} is none of ${Object.keys(parts.adapters).join(', ')}`);
     const adapter = create({ account, channel, baseUrl, credentials, settings }, { now: Date.now, uuid: () => crypto.randomUUID(), tokens, timeScale: config.timeScale });
-    const limits = loadLimits(channel, config.timeScale);
+    const limits = parts.limitsOf(channel, config.timeScale);
     return {
       id: `account.${account}`,
       epoch: channelRecord.epoch(account),
