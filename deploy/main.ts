@@ -25,9 +25,14 @@ const log = pino({
 });
 try {
   const node = await startNode(config, log);
-  const parent = underParent(() => node.stop());
+  let leaving = false;
+  const parent = underParent(() => {
+    leaving = true;
+    return node.stop();
+  });
   parent.ready({ node: node.id });
   void node.closed.then(() => {
+    if (leaving) return;
     log.fatal('connection to the broker is closed for good');
     process.exit(1);
   });
