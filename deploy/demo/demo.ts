@@ -21,10 +21,10 @@ import type { DemoOptions, DemoPlan } from './plan.ts';
 import { judge } from './referee.ts';
 import { openScreen } from './screen.ts';
 import type { Screen } from './screen.ts';
-import { nodeNames, setStage } from './stage.ts';
+import { setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
-import { StatusWatch, isQuiet } from './status.ts';
-import type { Drift } from './status.ts';
+import { isQuiet } from './status.ts';
+import type { Drift, StatusWatch } from './status.ts';
 import { conclude, verdictLines } from './verdict.ts';
 import type { Conclusion } from './verdict.ts';
 
@@ -93,9 +93,8 @@ class Demo {
       if (message.type === 'progress') this.#feed = message as unknown as FeedProgress;
       if (message.type === 'failed') this.#broken.reject(new Error(`feed: ${String(message.message)}`));
     });
-    this.#watch = new StatusWatch(nc, { nodes: nodeNames, accounts: accounts.map(({ account }) => account) });
+    this.#watch = this.#stage.watch;
     this.#watch.onDrift = drift => { for (const hear of this.#driftListeners) hear(drift); };
-    this.#lifetime.defer(() => this.#watch.close());
     this.#keepWatching();
 
     this.#phase = 'importing';
@@ -120,7 +119,7 @@ class Demo {
     this.#phase = 'verdict';
     const evidence = await this.#unlessBroken(collectEvidence(this.#stage, incidents, openedAt, this.#options.clock));
     return conclude({
-      deadLetters: await deadLetters(nc),
+      proofAgeMs: this.#plan.proofAgeMs, deadLetters: await deadLetters(nc),
       verdict: judge(evidence), status: await this.#watch.round(), incidents, feed: await done,
       times: { importMs, tradingMs: closedAt - openedAt, settleMs, totalMs: Date.now() - this.#startedAt },
     });
@@ -143,7 +142,7 @@ class Demo {
     return runFaults(this.#plan.faults, {
       processes: this.#stage.processes, watch: this.#watch, durationMs: this.#plan.tradingMs, signal,
       announce: (text, mood) => this.#screen.announce(text, mood),
-      admin: account => this.#stage.admins.get(account)!,
+      admins: this.#stage.admins,
       onDrift: hear => {
         this.#driftListeners.add(hear);
         return () => this.#driftListeners.delete(hear);

@@ -55,7 +55,7 @@ export interface Incident {
 export interface FaultPorts {
   processes: ProcessGroup;
   watch: StatusWatch;
-  admin(account: string): SandboxAdmin;
+  admins: ReadonlyMap<string, SandboxAdmin>;
   announce(text: string, mood?: Mood): void;
   /** Hears every drift message from now on; returns how to stop. */
   onDrift(hear: (drift: Drift) => void): () => void;
@@ -108,11 +108,25 @@ async function killNode(node: string, { processes, watch, announce, signal }: Fa
   return { kind: 'kill-node', target: node, from, until: until_, answered: served, figures: { unservedMs: until_ - from } };
 }
 
-async function editByHand(account: string, { admin, announce, onDrift, signal }: FaultPorts): Promise<Incident> {
-  const listing = await quietListing(admin(account));
-  const shown = listing.buyable + 40;
+/** Edits a number until one is not overwritten by an ordinary sale before anybody could notice; three times at most. */
+async function editByHand(account: string, ports: FaultPorts): Promise<Incident> {
+  let incident = await editOnce(account, new Set(), ports);
+  const tried = new Set<string>();
+  while (incident.figures.overwritten && tried.size < 2 && !ports.signal.aborted) {
+    tried.add(incident.sku!);
+    ports.announce(`a sale of ${incident.sku} corrected ${account} before anybody looked; another one is edited`);
+    incident = await editOnce(account, tried, ports);
+  }
+  return incident;
+}
+
+async function editOnce(account: string, not: ReadonlySet<string>, { admins, announce, onDrift, signal }: FaultPorts): Promise<Incident> {
+  const admin = admins.get(account)!;
+  const listing = await quietListing(account, admins, not);
+  const wrong = listing.buyable + 40;
   let detectedMs: number | undefined;
   let healedMs: number | undefined;
+  let overwritten = false;
   const from = Date.now();
   const stop = onDrift(({ account: where, sku, state }) => {
     if (where !== account || sku !== listing.sku) return;
@@ -122,27 +136,37 @@ async function editByHand(account: string, { admin, announce, onDrift, signal }:
       announce(`Plumb read ${account} back and noticed it after ${duration(detectedMs)}`, 'good');
     }
   });
-  announce(`somebody edits SKU ${listing.sku} by hand at ${account}: ${listing.buyable} becomes ${shown}, stock that does not exist`, 'fault');
-  await admin(account).edit(listing.sku, shown);
-  const healed = await until(() => healedMs !== undefined, signal);
+  announce(`somebody edits SKU ${listing.sku} by hand at ${account}: ${listing.buyable} becomes ${wrong}, stock that does not exist`, 'fault');
+  const read = (await admin.ledger()).length;
+  await admin.edit(listing.sku, wrong);
+  await until(async () => {
+    if (healedMs === undefined && detectedMs === undefined) {
+      const last = (await admin.ledger(read)).findLast(entry => entry.sku === listing.sku && entry.kind === 'shown');
+      overwritten = last?.kind === 'shown' && last.by === 'write' && last.at > from;
+    }
+    return healedMs !== undefined || overwritten;
+  }, signal);
+  // The message about it may still be on its way.
+  if (overwritten) overwritten = !await until(() => detectedMs !== undefined, signal, 1_500);
+  if (!overwritten) await until(() => healedMs !== undefined, signal, 15_000);
   stop();
-  if (healed) announce(`${account} shows the truth for ${listing.sku} again, ${duration(healedMs)} after the edit`, 'good');
-  else announce(`the edit of ${listing.sku} at ${account} is not healed after ${duration(Date.now() - from)}`, 'bad');
+  if (healedMs !== undefined) announce(`${account} shows the truth for ${listing.sku} again, ${duration(healedMs)} after the edit`, 'good');
+  else if (!overwritten) announce(`the edit of ${listing.sku} at ${account} is not healed after ${duration(Date.now() - from)}`, 'bad');
   return {
-    kind: 'edit', target: account, sku: listing.sku, from, until: Date.now(), answered: healed,
-    figures: { ...(detectedMs !== undefined && { detectedMs }), ...(healedMs !== undefined && { healedMs }) },
+    kind: 'edit', target: account, sku: listing.sku, from, until: Date.now(), answered: healedMs !== undefined,
+    figures: { ...(detectedMs !== undefined && { detectedMs }), ...(healedMs !== undefined && { healedMs }), ...(overwritten && { overwritten: 1 }) },
   };
 }
 
-async function throttle(account: string, forMs: number, { admin, watch, announce, signal }: FaultPorts): Promise<Incident> {
-  const throttledBefore = (await admin(account).counts()).throttled ?? 0;
+async function throttle(account: string, forMs: number, { admins, watch, announce, signal }: FaultPorts): Promise<Incident> {
+  const throttledBefore = (await admins.get(account)!.counts()).throttled ?? 0;
   const pendingBefore = pendingOf(watch, account);
   announce(`${account} answers 429 to every call for ${duration(forMs)}`, 'fault');
   const from = Date.now();
-  await admin(account).fault({ kind: 'throttle', on: 'any', forMs: Math.max(1, forMs) });
+  await admins.get(account)!.fault({ kind: 'throttle', on: 'any', forMs: Math.max(1, forMs) });
   await pause(forMs, signal);
   const overAt = Date.now();
-  const refused = ((await admin(account).counts()).throttled ?? 0) - throttledBefore;
+  const refused = ((await admins.get(account)!.counts()).throttled ?? 0) - throttledBefore;
   const waiting = pendingOf(watch, account);
   announce(`the storm is over: ${count(refused)} calls were refused, ${count(waiting)} changes wait, none is lost`);
   const caughtUp = await until(() => watch.current.at > overAt && pendingOf(watch, account) <= pendingBefore + 2, signal);
@@ -152,14 +176,14 @@ async function throttle(account: string, forMs: number, { admin, watch, announce
   return { kind: 'throttle', target: account, from, until: Date.now(), answered: caughtUp, figures: { refused, catchUpMs } };
 }
 
-async function loseAnswer(account: string, { admin, watch, announce, signal }: FaultPorts): Promise<Incident> {
+async function loseAnswer(account: string, { admins, watch, announce, signal }: FaultPorts): Promise<Incident> {
   const ambiguous = (): number => watch.current.channels.find(channel => channel.account === account)?.totals.ambiguous ?? 0;
   const before = ambiguous();
-  const injected = async (): Promise<number> => (await admin(account).counts()).faults['lose-answer'] ?? 0;
+  const injected = async (): Promise<number> => (await admins.get(account)!.counts()).faults['lose-answer'] ?? 0;
   const injectedBefore = await injected();
   announce(`the next write at ${account} is carried out and its answer lost on the way`, 'fault');
   const armedAt = Date.now();
-  await admin(account).fault({ kind: 'lose-answer', on: 'write', count: 1 });
+  await admins.get(account)!.fault({ kind: 'lose-answer', on: 'write', count: 1 });
   const hit = await until(async () => await injected() > injectedBefore, signal);
   const from = hit ? Date.now() : armedAt;
   const noticed = hit && await until(() => ambiguous() > before, signal);
@@ -169,19 +193,22 @@ async function loseAnswer(account: string, { admin, watch, announce, signal }: F
   return { kind: 'lose-answer', target: account, from, until: Date.now(), answered: noticed || !hit, figures: { hit: hit ? 1 : 0, noticedMs } };
 }
 
-async function sellHidden(account: string, { admin, announce }: FaultPorts): Promise<Incident> {
-  const listing = await quietListing(admin(account));
+async function sellHidden(account: string, { admins, announce }: FaultPorts): Promise<Incident> {
+  const listing = await quietListing(account, admins);
   const from = Date.now();
-  await admin(account).hiddenSale(listing.sku, 1);
+  await admins.get(account)!.hiddenSale(listing.sku, 1);
   announce(`the referee is lied to: one unit of ${listing.sku} is sold at ${account} and no order tells of it. The verdict must be no`, 'fault');
   return { kind: 'hidden-sale', target: account, sku: listing.sku, from, until: from, answered: true, figures: {} };
 }
 
-/** Plenty in stock and little sold: nobody is hurt by a wrong number, and no sale hides it. */
-async function quietListing(admin: SandboxAdmin): Promise<ShownListing> {
-  const listings = (await admin.listings()).filter(({ active, buyable }) => active && buyable >= 5);
-  const [quietest] = listings.sort((a, b) => a.sold - b.sold || b.buyable - a.buyable);
-  if (!quietest) throw new Error(`${admin.account} shows no listing with 5 or more units`);
+/** Plenty in stock and little sold anywhere: nobody is hurt by a wrong number, and no sale hides it. */
+async function quietListing(account: string, admins: ReadonlyMap<string, SandboxAdmin>, not: ReadonlySet<string> = new Set()): Promise<ShownListing> {
+  const all = await Promise.all([...admins.values()].map(admin => admin.listings()));
+  const sold = new Map<string, number>();
+  for (const listing of all.flat()) sold.set(listing.sku, (sold.get(listing.sku) ?? 0) + listing.sold);
+  const candidates = (await admins.get(account)!.listings()).filter(({ sku, active, buyable }) => active && buyable >= 5 && !not.has(sku));
+  const [quietest] = candidates.sort((a, b) => sold.get(a.sku)! - sold.get(b.sku)! || a.buyable - b.buyable);
+  if (!quietest) throw new Error(`${account} shows no listing with 5 or more units`);
   return quietest;
 }
 
@@ -189,9 +216,9 @@ function pendingOf(watch: StatusWatch, account: string): number {
   return watch.current.channels.find(channel => channel.account === account)?.answer?.pending ?? 0;
 }
 
-/** True once the condition holds; false after `answerWithinMs` or when the demo ends. */
-async function until(holds: () => boolean | Promise<boolean>, signal: AbortSignal): Promise<boolean> {
-  for (const end = Date.now() + answerWithinMs; Date.now() < end && !signal.aborted; await pause(150, signal)) {
+/** True once the condition holds; false when it did not in time, or when the demo ends. */
+async function until(holds: () => boolean | Promise<boolean>, signal: AbortSignal, withinMs = answerWithinMs): Promise<boolean> {
+  for (const end = Date.now() + withinMs; Date.now() < end && !signal.aborted; await pause(250, signal)) {
     if (await holds()) return true;
   }
   return false;

@@ -47,6 +47,7 @@ export class Lifetime {
     for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) {
       process.on(signal, () => {
         if (this.isEnding) process.exit(code);
+        process.stderr.write(`\n${signal}: ending everything that was started\n`);
         void this.end().then(() => process.exit(code));
       });
     }

@@ -3,7 +3,7 @@ import { hiddenSale, scenarios } from './faults.ts';
 import type { PlannedFault, Scenario } from './faults.ts';
 import { loadWorld } from './feed.ts';
 import type { FeedConfig } from './feed-protocol.ts';
-import { countOrderLines } from './world.ts';
+import { channels, countOrderLines } from './world.ts';
 
 export interface DemoOptions {
   /** Trace files; without `orders` a seeded generator makes the orders. */
@@ -39,10 +39,16 @@ export interface DemoPlan {
   /** How long orders run, ms. */
   tradingMs: number;
   faults: readonly PlannedFault[];
+  /** No listing goes unread for longer, ms: what a hand edit can hide behind. */
+  proofAgeMs: number;
   skus: number;
   orders: number;
   lines: number;
 }
+
+/** Every listing is read at least once in ten minutes of the vendor's, where one machine can do so many reads a second. */
+const proofAgeVendorMs = 600_000;
+const readsPerSecond = 200;
 
 const usualTradingMs = 40_000;
 /** Two days of generated trade in the usual time. */
@@ -71,6 +77,7 @@ export function planDemo(options: DemoOptions): DemoPlan {
   }
   const world = loadWorld({ ...feed, natsUrl: '-', accounts: {} });
   return {
+    proofAgeMs: Math.round(Math.max(proofAgeVendorMs / options.clock, world.stock.size * channels.length / readsPerSecond * 1_000)),
     feed, tradingMs, skus: world.stock.size, lines: countOrderLines(world.events),
     orders: world.events.filter(({ kind }) => kind === 'order').length,
     faults: [...scenarios[options.scenario], ...options.hiddenSale ? [hiddenSale] : []],

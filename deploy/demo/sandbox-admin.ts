@@ -26,9 +26,9 @@ export class SandboxAdmin {
     return this.#call('GET', 'listings');
   }
 
-  /** The whole ledger, oldest first. */
-  ledger(): Promise<LedgerEntry[]> {
-    return this.#call('GET', 'ledger');
+  /** The ledger, oldest first, without its first `from` entries. */
+  ledger(from = 0): Promise<LedgerEntry[]> {
+    return this.#call('GET', `ledger?from=${from}`);
   }
 
   /** Requests by kind, and how often each fault was injected. */

@@ -6,7 +6,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from 'nats';
 import type { NatsConnection } from 'nats';
 import type { ConfigInput } from '../../config/config.ts';
-import { streams } from '../../runtime/subjects.ts';
+import { partitionCount, streams } from '../../runtime/subjects.ts';
 import { startNats } from '../nats/server.ts';
 import type { SandboxAccount, SandboxConfig } from '../sandbox/main.ts';
 import { ensureStreams } from '../streams.ts';
@@ -17,6 +17,7 @@ import type { Lifetime } from './lifetime.ts';
 import type { DemoOptions, DemoPlan } from './plan.ts';
 import { ProcessGroup } from './processes.ts';
 import { SandboxAdmin } from './sandbox-admin.ts';
+import { StatusWatch } from './status.ts';
 
 export interface Stage {
   natsUrl: string;
@@ -24,6 +25,7 @@ export interface Stage {
   processes: ProcessGroup;
   accounts: SandboxAccount[];
   admins: Map<string, SandboxAdmin>;
+  watch: StatusWatch;
   nodes: readonly string[];
 }
 
@@ -34,7 +36,10 @@ export class OccupiedError extends Error {
 
 export const nodeNames = ['n1', 'n2', 'n3'] as const;
 
+const shareWithinMs = 30_000;
 const importWithinMs = 120_000;
+/** An answer that takes longer went down with a former owner; a repeated import is harmless. */
+const askAgainMs = 45_000;
 
 const modulePath = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -63,14 +68,17 @@ export async function setStage(
   const feed = await startFeed(processes, JSON.stringify(feedArgument));
   announce(`an ERP counted ${count(plan.skus)} SKUs, each listed at every marketplace with numbers that an earlier tool left wrong`);
 
-  for (const id of nodeNames) writeFileSync(join(folder, `${id}.json`), JSON.stringify(nodeConfig(id, natsUrl, options.clock, accounts), null, 2), { mode: 0o600 });
+  for (const id of nodeNames) writeFileSync(join(folder, `${id}.json`), JSON.stringify(nodeConfig(id, { natsUrl, secretsDir: join(folder, 'secrets'), timeScale: options.clock, proofAgeMs: plan.proofAgeMs, accounts }), null, 2), { mode: 0o600 });
   await Promise.all(nodeNames.map(id => processes.start({
     name: id, module: modulePath('../main.ts'), env: { PLUMB_CONFIG: join(folder, `${id}.json`) },
   })));
   announce(`Plumb runs: nodes ${nodeNames.join(', ')} import ${count((feed.skus as number) * accounts.length)} listings and share them`);
+  const watch = new StatusWatch(nc, { nodes: nodeNames, accounts: accounts.map(({ account }) => account) });
+  lifetime.defer(() => watch.close());
+  await shared(watch, accounts.length);
   await Promise.all(accounts.map(({ account }) => importListings(nc, account)));
   const admins = new Map(accounts.map(({ account, url }) => [account, new SandboxAdmin(account, url)]));
-  return { natsUrl, nc, processes, accounts, admins, nodes: nodeNames };
+  return { natsUrl, nc, processes, accounts, admins, watch, nodes: nodeNames };
 }
 
 async function openNats({ natsUrl, storeDir }: DemoOptions, folder: string, lifetime: Lifetime, announce: (text: string) => void): Promise<string> {
@@ -109,12 +117,24 @@ async function startFeed(processes: ProcessGroup, argument: string): Promise<Mes
   }
 }
 
+/** Waits until the nodes have divided the work among them: what is asked while an account changes hands is lost. */
+async function shared(watch: StatusWatch, accounts: number): Promise<void> {
+  let steady = 0;
+  for (const end = Date.now() + shareWithinMs; Date.now() < end && steady < 3;) {
+    const owned = await watch.owners();
+    const complete = owned.nodes.length === nodeNames.length && owned.smallest > 0 && owned.partitions.size === partitionCount && owned.accounts.size === accounts;
+    steady = complete ? steady + 1 : 0;
+    await new Promise(resolve => setTimeout(resolve, 150));
+  }
+  if (steady < 3) throw new Error(`${nodeNames.join(', ')} have not divided the work after ${duration(shareWithinMs)}`);
+}
+
 /** Has the account's owner read all listings of its marketplace, as an operator would. @throws {Error} with its answer */
 async function importListings(nc: NatsConnection, account: string): Promise<void> {
   let last = 'no node owns it';
   for (const end = Date.now() + importWithinMs; Date.now() < end;) {
     try {
-      const answer = (await nc.request(`control.channel.${account}`, 'import', { timeout: importWithinMs })).json<{ ok: boolean; error?: string }>();
+      const answer = (await nc.request(`control.channel.${account}`, 'import', { timeout: askAgainMs })).json<{ ok: boolean; error?: string }>();
       if (answer.ok) return;
       last = answer.error ?? 'no reason given';
     } catch (error) {
@@ -125,11 +145,22 @@ async function importListings(nc: NatsConnection, account: string): Promise<void
   throw new Error(`${account}: listings were not imported within ${duration(importWithinMs)}: ${last}`);
 }
 
-function nodeConfig(id: string, natsUrl: string, timeScale: number, accounts: readonly SandboxAccount[]): ConfigInput {
+interface NodeSettings {
+  natsUrl: string;
+  /** One folder for all nodes: a refresh token that one of them rotated is the only one that works for the next. */
+  secretsDir: string;
+  timeScale: number;
+  proofAgeMs: number;
+  accounts: readonly SandboxAccount[];
+}
+
+function nodeConfig(id: string, { natsUrl, secretsDir, timeScale, proofAgeMs, accounts }: NodeSettings): ConfigInput {
   return {
     nats: { url: natsUrl },
     node: { id },
+    secretsDir,
     timeScale,
+    reconcile: { maxProofAgeMs: proofAgeMs, apartMs: 1_000 },
     accounts: accounts.map(({ account, channel, url, credentials, settings }) => ({ account, channel, baseUrl: url, credentials, settings })),
     sources: [{ source: 'erp', format: 'plumb' }],
   };

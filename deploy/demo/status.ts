@@ -102,6 +102,15 @@ export interface Status {
   dead: Dead[];
 }
 
+/** Who answers and what they own, together. */
+export interface Owners {
+  partitions: Set<number>;
+  accounts: Set<string>;
+  nodes: string[];
+  /** Partitions of the node that owns the fewest. */
+  smallest: number;
+}
+
 /** Adds up a counter that starts at 0 again with every restart or change of owner. */
 class Total {
   value = 0;
@@ -179,13 +188,14 @@ export class StatusWatch {
   }
 
   /** Who owns what at this instant; does not count as a round. */
-  async owners(withinMs = 500): Promise<{ partitions: Set<number>; accounts: Set<string>; nodes: string[] }> {
+  async owners(withinMs = 500): Promise<Owners> {
     const answers = await Promise.all(this.current.nodes.map(({ id }) => this.#ask<NodeAnswer>(`inspect.node.${escapeKey(id)}`, withinMs)));
     const alive = answers.filter(answer => answer !== undefined);
     return {
       partitions: new Set(alive.flatMap(({ partitions }) => partitions)),
       accounts: new Set(alive.flatMap(({ accounts }) => accounts)),
       nodes: alive.map(({ node }) => node),
+      smallest: Math.min(...alive.map(({ partitions }) => partitions.length)),
     };
   }
 

@@ -18,6 +18,8 @@ export interface Findings {
   feed: FeedFigures;
   /** Messages in the dead letter journal. */
   deadLetters: number;
+  /** Every listing is read once within, ms. */
+  proofAgeMs: number;
   /** ms; `settle` is undefined when it did not come to rest. */
   times: { importMs: number; tradingMs: number; settleMs: number | undefined; totalMs: number };
 }
@@ -26,9 +28,9 @@ export interface Findings {
 export const promises = {
   /** R5: partitions without an owner after a node died. */
   unservedMs: 5_000,
-  /** A number edited by hand: read back, and right again. */
-  detectedMs: 30_000,
-  healedMs: 45_000,
+  /** A number edited by hand: found within two rounds of reading everything and this, right again within this more. */
+  detectedMs: 10_000,
+  healedMs: 15_000,
   catchUpMs: 30_000,
   ambiguousMs: 30_000,
   /** From the last order to the moment when nothing moves. */
@@ -38,13 +40,13 @@ export const promises = {
 /** The most writes that one fact about a SKU may cause, all channels together. */
 const writesPerEventMost = 5;
 
-export function conclude({ verdict, status, incidents, feed, deadLetters, times }: Findings): Conclusion {
+export function conclude({ verdict, status, incidents, feed, deadLetters, times, proofAgeMs }: Findings): Conclusion {
   const writes = status.channels.reduce((sum, { totals }) => sum + totals.writes, 0);
   const writesPerEvent = status.events ? round(writes / status.events) : 0;
   const checks: Check[] = [
     ...verdict.checks,
     atMost('came to rest after the last order, ms', times.settleMs ?? Infinity, promises.settleMs),
-    ...incidents.flatMap(incidentChecks),
+    ...incidents.flatMap(incident => incidentChecks(incident, proofAgeMs)),
     atMost('findings of drift still open', openFindings(status.drifts).length, 0),
     atMost('dead letters not accounted for', deadLetters, 0),
     atMost('writes per event', writesPerEvent, writesPerEventMost),
@@ -62,13 +64,14 @@ export function conclude({ verdict, status, incidents, feed, deadLetters, times 
   };
 }
 
-function incidentChecks({ kind, target, answered, figures }: Incident): Check[] {
+function incidentChecks({ kind, target, answered, figures }: Incident, proofAgeMs: number): Check[] {
+  const detectedMs = 2 * proofAgeMs + promises.detectedMs;
   const within = (name: string, value: number | undefined, limit: number): Check => atMost(name, answered ? value ?? Infinity : Infinity, limit);
   switch (kind) {
     case 'kill-node': return [within(`node ${target} killed: work without an owner, ms`, figures.unservedMs, promises.unservedMs)];
     case 'edit': return [
-      atMost(`hand edit at ${target}: noticed after, ms`, figures.detectedMs ?? Infinity, promises.detectedMs),
-      within(`hand edit at ${target}: healed after, ms`, figures.healedMs, promises.healedMs),
+      atMost(`hand edit at ${target}: noticed after, ms`, figures.detectedMs ?? Infinity, detectedMs),
+      within(`hand edit at ${target}: healed after, ms`, figures.healedMs, detectedMs + promises.healedMs),
     ];
     case 'throttle': return [within(`429 storm at ${target}: caught up after, ms`, figures.catchUpMs, promises.catchUpMs)];
     case 'lose-answer': return figures.hit ? [within(`lost answer at ${target}: treated as open after, ms`, figures.noticedMs, promises.ambiguousMs)] : [];
