@@ -29,6 +29,16 @@ export function newBucket(limit: Limit, now: number): Bucket {
   return { ...limit, level: limit.burst, at: now, waitUntil: 0, spentToday: 0, dayFrom: now };
 }
 
+/**
+ * The bucket that a former owner left, under today's limits: a configuration that was changed counts, and what the
+ * answers tell of the rate is told again soon.
+ */
+export function resumed(limit: Limit, left: Bucket | undefined, now: number): Bucket {
+  if (!left) return newBucket(limit, now);
+  const { level, at, waitUntil, spentToday, dayFrom } = left;
+  return refill({ ...limit, level: Math.min(level, limit.burst), at, waitUntil, spentToday, dayFrom }, now);
+}
+
 export function refill(bucket: Bucket, now: number): Bucket {
   const elapsed = Math.max(0, now - bucket.at);
   const level = Math.min(bucket.burst, bucket.level + (elapsed / 1000) * bucket.perSecond);
@@ -57,15 +67,22 @@ export function throttled(bucket: Bucket, retryAfterMs: number | undefined, now:
   return { ...full, level: Math.min(full.level, 0), waitUntil: Math.max(full.waitUntil, now + wait) };
 }
 
-/** An answer told what is left or how fast it refills; the channel knows better than its documents. */
-export function told(bucket: Bucket, meter: Meter, now: number): Bucket {
+/**
+ * An answer told what is left or how fast it refills; the channel knows better than its documents. A figure that is
+ * no number says nothing.
+ */
+export function told(bucket: Bucket, { perSecond, burst, remaining, waitMs: silence }: Meter, now: number): Bucket {
   const full = refill(bucket, now);
   return {
     ...full,
-    ...(meter.perSecond !== undefined && meter.perSecond > 0 && { perSecond: meter.perSecond }),
-    ...(meter.burst !== undefined && meter.burst > 0 && { burst: meter.burst }),
+    ...(isFigure(perSecond) && perSecond > 0 && { perSecond }),
+    ...(isFigure(burst) && burst > 0 && { burst }),
     // Calls still under way are in our level and not yet in the answer's: the lower of the two is safe.
-    level: meter.remaining === undefined ? full.level : Math.min(full.level, meter.remaining),
-    waitUntil: meter.waitMs === undefined ? full.waitUntil : Math.max(full.waitUntil, now + meter.waitMs),
+    level: isFigure(remaining) ? Math.min(full.level, remaining) : full.level,
+    waitUntil: isFigure(silence) ? Math.max(full.waitUntil, now + silence) : full.waitUntil,
   };
+}
+
+function isFigure(value: number | undefined): value is number {
+  return value !== undefined && Number.isFinite(value);
 }
