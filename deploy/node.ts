@@ -31,6 +31,8 @@ import { tokenFiles, tokenMemory } from './token-file.ts';
 
 export interface RunningNode {
   id: string;
+  /** What `inspect.node.<id>` answers. */
+  figures(): Record<string, unknown>;
   /** Hands everything over and leaves; resolves within 5 s. */
   stop(): Promise<void>;
   /** Resolves when the connection is closed for good. */
@@ -95,6 +97,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   });
 
   const tokens = config.secretsDir === undefined ? tokenMemory() : tokenFiles(config.secretsDir);
+  const owners = new Map<string, AccountOwner>();
   const accountUnits = config.accounts.map(({ account, channel, baseUrl, credentials, settings, rule }): Unit => {
     const create = parts.adapters[channel];
     if (!create) throw new Error(`accounts.${account}.channel: ${JSON.stringify(channel)} is none of ${Object.keys(parts.adapters).join(', ')}`);
@@ -111,7 +114,8 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
           onLost: reason => placement.giveUp(`account.${account}`, reason),
         });
         await owner.start();
-        return owner;
+        owners.set(account, owner);
+        return { release: async () => { owners.delete(account); await owner.release(); } };
       },
     };
   });
@@ -131,11 +135,13 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   const placement: Placement = new Placement(js, { units, membership, records, log });
   await membership.start();
   await placement.start();
-  const inspection = await serveInspection(nc, { node: id, records, figures: () => nodeFigures(id, placement, partitions, counts) });
+  const figures = (): Record<string, unknown> => nodeFigures(id, placement, partitions, owners, counts);
+  const inspection = await serveInspection(nc, { node: id, records, figures });
   log.info({ node: id, server: nc.getServer() }, 'node serves');
 
   return {
     id,
+    figures,
     closed: nc.closed().then(() => undefined),
     async stop() {
       await placement.leave();
@@ -155,7 +161,7 @@ function ruleOf({ percent, buffer, max }: Config['accounts'][number]['rule']): R
   return { ...(percent !== undefined && { percent }), buffer, ...(max !== undefined && { max }) };
 }
 
-function nodeFigures(node: string, placement: Placement, partitions: ReadonlyMap<number, Partition<unknown>>, counts: object): object {
+function nodeFigures(node: string, placement: Placement, partitions: ReadonlyMap<number, Partition<unknown>>, owners: ReadonlyMap<string, AccountOwner>, counts: object): Record<string, unknown> {
   const held = placement.held;
   const named = (prefix: string): string[] => held.filter(unit => unit.startsWith(prefix)).map(unit => unit.slice(prefix.length));
   let hot = 0;
@@ -164,6 +170,8 @@ function nodeFigures(node: string, placement: Placement, partitions: ReadonlyMap
     hot += partition.hot;
     lag += partition.lag;
   }
+  let pending = 0;
+  for (const owner of owners.values()) pending += owner.pending;
   return {
     node,
     pid: process.pid,
@@ -174,6 +182,7 @@ function nodeFigures(node: string, placement: Placement, partitions: ReadonlyMap
     ...counts,
     hot,
     lag,
+    pending,
     rssMb: Math.round(process.memoryUsage.rss() / 1e6),
   };
 }

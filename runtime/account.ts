@@ -237,6 +237,11 @@ export class AccountOwner implements Owned {
     };
   }
 
+  /** Jobs that nothing has proven yet. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
   #skuOf(name: string): string | undefined {
     return this.#pairs.has(name) ? name : this.#skuOfListing.get(name);
   }

@@ -1,0 +1,43 @@
+/**
+ * A production node as a process of its own, with the bench's channel in it. `BENCH_NODE` is its configuration;
+ * what is asked over IPC is answered with the same `type`.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { pino } from 'pino';
+import { configSchema } from '../../config/config.ts';
+import { underParent } from '../../deploy/demo/child.ts';
+import { startNode } from '../../deploy/node.ts';
+import { BenchChannel } from './channel.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+const { writeBatch, ...input } = JSON.parse(process.env.BENCH_NODE!) as { writeBatch: number };
+const config = configSchema.parse(input);
+const channel = new BenchChannel(writeBatch);
+const plenty = { perSecond: 1e9, burst: 1e9 };
+const node = await startNode(config, pino({ level: config.log.level }), {
+  adapters: { bench: ({ account }) => channel.adapter(account) },
+  limitsOf: () => ({ call: plenty }),
+});
+
+const parent = underParent(() => node.stop());
+parent.onMessage(({ type }) => {
+  switch (type) {
+    case 'figures':
+      return parent.tell({ type, ...node.figures(), writes: channel.writes });
+    case 'heap':
+      collect();
+      return parent.tell({ type, bytes: process.memoryUsage().heapUsed });
+    case 'watch':
+      channel.arrivals = [];
+      return parent.tell({ type });
+    case 'arrivals': {
+      const { arrivals } = channel;
+      channel.arrivals = undefined;
+      return parent.tell({ type, arrivals });
+    }
+  }
+});
+parent.ready();

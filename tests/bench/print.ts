@@ -1,0 +1,2 @@
+import type { Figures } from './measure.ts';
+export function print(figures: Figures): void { console.log(figures); }
