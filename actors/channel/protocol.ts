@@ -18,6 +18,8 @@ export interface ChannelHealth {
   reason?: string;
   /** The grant is dead and a task says so. */
   unauthorised?: boolean;
+  /** Why a person froze it: kept through a dead grant, so that only a person lets it write again. */
+  frozen?: string;
 }
 
 /** The account's record in KV: survives fail-over, so a new owner neither bursts nor forgets where it was. */
