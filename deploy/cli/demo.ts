@@ -61,10 +61,12 @@ Exit codes: 0 every check holds, 1 a check failed, 2 a wrong flag or a trace tha
         hiddenSale: flags.hiddenSale ?? false, json: flags.json ?? false, keep: flags.keep ?? false,
         natsUrl: process.env.NATS_URL || undefined, storeDir: flags.store, logDir: flags.logs,
       }).catch((error: Error) => {
-        const wrongUse = error instanceof TraceError || error instanceof OccupiedError;
-        const known = wrongUse || error instanceof NoNatsServerError;
         if (flags.json) process.stdout.write(`${JSON.stringify({ ok: false, checks: [], figures: {}, error: error.message })}\n`);
-        throw wrongUse ? new UsageError(error.message, { cause: error }) : known ? new FailedError(error.message, { cause: error }) : error;
+        if (error instanceof TraceError || error instanceof OccupiedError) throw new UsageError(error.message, { cause: error });
+        if (error instanceof NoNatsServerError) throw new FailedError(error.message, { cause: error });
+        // Our own plain errors say what failed; anything else is a bug and keeps its stack.
+        if (error.constructor !== Error) throw error;
+        throw new FailedError(`${error.message}\n  ${flags.logs ? `logs are in ${flags.logs}` : '--logs FOLDER keeps what the processes wrote'}`, { cause: error });
       });
       process.exit(ok ? exitCode.ok : exitCode.failed);
     });

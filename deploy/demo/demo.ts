@@ -52,7 +52,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     const demo = new Demo(options, plan, screen, lifetime);
     const { ok, checks, figures } = await demo.play(folder);
     screen.close();
-    screen.announce('');
+    screen.print('');
     for (const line of verdictLines({ checks, figures })) screen.print(line);
     if (options.json) process.stdout.write(`${JSON.stringify({ ok, checks, figures })}\n`);
     if (options.keep) await demo.stay();
@@ -72,6 +72,7 @@ class Demo {
   readonly #broken = Promise.withResolvers<never>();
   #phase = 'starting';
   #openedAt: number | undefined;
+  #writesBefore: Record<string, number> = {};
   #feed: FeedProgress = noFeed;
   #stage!: Stage;
   #watch!: StatusWatch;
@@ -104,6 +105,7 @@ class Demo {
 
     this.#phase = 'orders';
     const openedAt = this.#openedAt = Date.now();
+    this.#writesBefore = Object.fromEntries(this.#watch.current.channels.map(({ account, totals }) => [account, totals.writes]));
     const stop = new AbortController();
     this.#lifetime.defer(() => stop.abort());
     processes.tell('feed', { type: 'open' });
@@ -119,6 +121,7 @@ class Demo {
     this.#phase = 'verdict';
     const evidence = await this.#unlessBroken(collectEvidence(this.#stage, incidents, openedAt, this.#options.clock));
     return conclude({
+      writesBefore: this.#writesBefore, skus: this.#plan.skus,
       proofAgeMs: this.#plan.proofAgeMs, deadLetters: await deadLetters(nc),
       verdict: judge(evidence), status: await this.#watch.round(), incidents, feed: await done,
       times: { importMs, tradingMs: closedAt - openedAt, settleMs, totalMs: Date.now() - this.#startedAt },
@@ -163,9 +166,13 @@ class Demo {
 
   #progress(): Progress {
     const now = Date.now();
+    const { placed, cancelled, erp } = this.#feed;
     return {
       phase: this.#phase, elapsedMs: now - this.#startedAt, feed: this.#feed,
-      ...(this.#openedAt !== undefined && { orders: { elapsedMs: now - this.#openedAt, durationMs: this.#plan.tradingMs } }),
+      ...(this.#openedAt !== undefined && {
+        orders: { elapsedMs: now - this.#openedAt, durationMs: this.#plan.tradingMs },
+        since: { writesBefore: this.#writesBefore, events: Math.max(0, placed + cancelled + erp - this.#plan.skus) },
+      }),
     };
   }
 

@@ -15,6 +15,14 @@ export interface Progress {
   orders?: { elapsedMs: number; durationMs: number };
   /** What buyers and the ERP did so far. */
   feed: FeedProgress;
+  /** Since orders opened: what happened, and how many writes each account had had before. */
+  since?: Opening;
+}
+
+export interface Opening {
+  /** Order lines sold and cancelled, and messages of the ERP. */
+  events: number;
+  writesBefore: Readonly<Record<string, number>>;
 }
 
 /** What buyers and the ERP did so far: `Progress` of the feed. */
@@ -38,8 +46,8 @@ export function render(status: Status, progress: Progress, { columns, rows }: { 
   const parts = [
     [headline(progress, columns)],
     [dim('Buyers order at five marketplaces at once. Plumb hears of each sale and corrects the other four.'), ''],
-    channelTable(status, columns).split('\n'),
-    nodeTable(status, columns).split('\n'),
+    channelTable(status, progress.since, columns).split('\n'),
+    ['', ...nodeTable(status, columns).split('\n')],
     ['', feedLine(progress.feed)],
     ['', ...alertLines(status)],
   ];
@@ -78,20 +86,20 @@ function table(head: string[], rows: string[][]): string {
   return made.toString();
 }
 
-function channelTable({ channels, events }: Status, columns: number): string {
+function channelTable({ channels }: Status, since: Opening | undefined, columns: number): string {
   const wide = columns >= 96;
   const head = ['marketplace', 'listings', 'equal', 'pending', 'drifted', ...wide ? ['writes', 'per event'] : [], 'sale to proof p50 / p99', 'throttled'];
-  return table(head, channels.map(channel => channelRow(channel, events, wide, head.length)));
+  return table(head, channels.map(channel => channelRow(channel, since, wide, head.length)));
 }
 
-function channelRow({ account, answer, alive, totals: total }: ChannelStatus, events: number, wide: boolean, length: number): string[] {
+function channelRow({ account, answer, alive, totals: total }: ChannelStatus, since: Opening | undefined, wide: boolean, length: number): string[] {
   if (!answer) return [account, dim(alive ? '…' : 'no answer yet'), ...Array<string>(length - 2).fill('')];
   const { listings, proven, pending, drifted, verifiedMs, breaker } = answer;
   const equal = proven === listings ? paint.good(`${count(proven)} ✔`) : `${count(proven)}  `;
   const name = !alive ? paint.bad(`${account} ?`) : breaker !== 'closed' ? paint.bad(`${account} (${breaker})`) : account;
   return [
     name, count(listings), equal, pending ? paint.fault(count(pending)) : dim('0'), drifted ? paint.bad(count(drifted)) : dim('0'),
-    ...wide ? [count(total.writes), events ? (total.writes / events).toFixed(2) : dim('-')] : [],
+    ...wide ? [count(total.writes), since?.events ? ((total.writes - (since.writesBefore[account] ?? 0)) / since.events).toFixed(2) : dim('-')] : [],
     `${duration(verifiedMs.p50)} / ${duration(verifiedMs.p99)}`, total.throttled ? count(total.throttled) : dim('0'),
   ];
 }

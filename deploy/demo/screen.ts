@@ -39,7 +39,7 @@ class LiveScreen implements Screen {
   }
 
   announce(text: string, mood: Mood = 'plain'): void {
-    this.print(announcement(text, mood, Date.now() - this.#startedAt));
+    this.print(announcement(text, mood, Date.now() - this.#startedAt, this.#stream.columns || 100));
   }
 
   print(text: string): void {
@@ -83,13 +83,24 @@ export class LineScreen implements Screen {
   update(status: Status, progress: Progress): void {
     if (status.at - this.#lastAt < this.#everyMs) return;
     this.#lastAt = status.at;
-    this.#write(`${clock(progress.elapsedMs)}   ${progressLine(status, progress)}`);
+    this.#write(`${clock(progress.elapsedMs)}    ${progressLine(status, progress)}`);
   }
 
   close(): void {}
 }
 
-function announcement(text: string, mood: Mood, elapsedMs: number): string {
-  const [first, ...rest] = text.split('\n');
-  return [`${dim(clock(elapsedMs))} ${paint[mood](`${marks[mood]} ${first}`)}`, ...rest.map(line => `${' '.repeat(9)}${paint[mood](line)}`)].join('\n');
+/** The time, a mark for the mood, and the text, wrapped under itself. */
+function announcement(text: string, mood: Mood, elapsedMs: number, columns = Infinity): string {
+  const [first, ...rest] = wrapped(text, columns - 10);
+  return [`${dim(clock(elapsedMs))}  ${paint[mood](`${marks[mood]} ${first}`)}`, ...rest.map(line => `${' '.repeat(10)}${paint[mood](line)}`)].join('\n');
+}
+
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }

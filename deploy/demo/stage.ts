@@ -120,13 +120,15 @@ async function startFeed(processes: ProcessGroup, argument: string): Promise<Mes
 /** Waits until the nodes have divided the work among them: what is asked while an account changes hands is lost. */
 async function shared(watch: StatusWatch, accounts: number): Promise<void> {
   let steady = 0;
-  for (const end = Date.now() + shareWithinMs; Date.now() < end && steady < 3;) {
-    const owned = await watch.owners();
+  let owned = await watch.owners();
+  for (const end = Date.now() + shareWithinMs; Date.now() < end && steady < 3; owned = await watch.owners()) {
     const complete = owned.nodes.length === nodeNames.length && owned.smallest > 0 && owned.partitions.size === partitionCount && owned.accounts.size === accounts;
     steady = complete ? steady + 1 : 0;
     await new Promise(resolve => setTimeout(resolve, 150));
   }
-  if (steady < 3) throw new Error(`${nodeNames.join(', ')} have not divided the work after ${duration(shareWithinMs)}`);
+  if (steady === 3) return;
+  throw new Error(`the nodes have not divided the work after ${duration(shareWithinMs)}: ${owned.nodes.join(', ') || 'none'} answer,`
+    + ` ${owned.partitions.size} of ${partitionCount} partitions and ${owned.accounts.size} of ${accounts} accounts have an owner`);
 }
 
 /** Has the account's owner read all listings of its marketplace, as an operator would. @throws {Error} with its answer */
