@@ -135,7 +135,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   const placement: Placement = new Placement(js, { units, membership, records, log });
   await membership.start();
   await placement.start();
-  const figures = (): Record<string, unknown> => nodeFigures(id, placement, partitions, owners, counts);
+  const figures = (): Record<string, unknown> => nodeFigures(id, placement, partitions, owners, { ...counts, recordSeen: tap.seen });
   const inspection = await serveInspection(nc, { node: id, records, figures });
   log.info({ node: id, server: nc.getServer() }, 'node serves');
 

@@ -23,6 +23,7 @@ export class Tap {
   readonly #name: string;
   readonly #subscribers = new Set<TapSubscriber>();
   #reader: Reader | undefined;
+  #seen = 0;
   #restart: NodeJS.Timeout | undefined;
   /** Restarts of the reader, one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -31,6 +32,11 @@ export class Tap {
     this.#js = js;
     this.#log = log;
     this.#name = name;
+  }
+
+  /** Revision of the last record told. */
+  get seen(): number {
+    return this.#seen;
   }
 
   subscribe(subscriber: TapSubscriber): void {
@@ -73,6 +79,7 @@ export class Tap {
       onCaughtUp: () => { for (const subscriber of told) subscriber.onCaughtUp(); },
       onMessage: message => {
         const { subject } = message;
+        this.#seen = message.seq;
         if (subject.charCodeAt(subject.lastIndexOf('.') + 1) === 0x5f || message.data.length === 0) return;
         const record = message.json<ActorRecord<Stock>>();
         const { sku, outlets } = record.context;

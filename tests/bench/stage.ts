@@ -39,6 +39,8 @@ export interface NodeFigures {
   lag: number;
   /** Jobs not proven yet. */
   pending: number;
+  /** Revision of the last record that reached the channels. */
+  recordSeen: number;
   partitions: number[];
   accounts: string[];
   /** Entries that the channel side was given. */
@@ -144,33 +146,19 @@ export class Stage {
   }
 
   /**
-   * Waits until every journal message is applied and every job proven; `at` is when that was first so.
+   * Waits until every journal message is applied and every job proven; `at` is when that was seen.
    * Nothing may be published meanwhile by anybody but the nodes.
    */
   async settled(everyMs = 10): Promise<{ at: number; figures: NodeFigures[] }> {
-    let quietSince = 0;
-    let before = -1;
+    let at = 0;
     const figures = await this.until(async each => {
-      const at = nowMs();
-      const applied = sum(each, f => f.events);
-      const idle = sum(each, f => f.pending) === 0 && sum(each, f => f.lag) === 0 && applied === before;
-      before = applied;
-      if (!idle) {
-        quietSince = 0;
-        return false;
-      }
-      if (quietSince === 0) {
-        quietSince = at;
-        return false;
-      }
-      // A record on its way to the channels would have shown as a job by now.
-      return applied >= await this.stored(streams.sku) && at - quietSince > 60;
+      at = nowMs();
+      if (sum(each, f => f.pending + f.lag) > 0) return false;
+      // Asked for after the figures: what was stored meanwhile is not in them.
+      const [journal, records] = await Promise.all([streams.sku, streams.skuRecords].map(stream => this.jsm.streams.info(stream)));
+      return sum(each, f => f.events) >= journal!.state.messages && each.every(f => f.recordSeen >= records!.state.last_seq);
     }, everyMs);
-    return { at: quietSince, figures };
-  }
-
-  async stored(stream: string): Promise<number> {
-    return (await this.jsm.streams.info(stream)).state.messages;
+    return { at, figures };
   }
 
   /** Every SKU's state as the bucket has it. */
