@@ -16,7 +16,10 @@ export interface Rule {
 
 /** Source facts carry the source's own position for this SKU: 1, 2, 3 ... without gaps. */
 export type StockFact =
-  /** Absolute; supersedes everything of its source up to `position`. Negative quantities count as 0. */
+  /**
+   * Absolute; supersedes everything of its source up to `position`. A negative number is kept as it is, so that later
+   * deltas meet what the source means by it; channels show 0.
+   */
   | {
     type: 'stock.counted';
     source: string;
@@ -39,11 +42,14 @@ export interface SourcePolicy {
    * holds back whatever comes after it, and a SKU begins with nothing on hand at its position 1.
    */
   inOrder?: boolean;
-  /** Deltas stop at 0: what goes below is not owed. */
+  /** Counts and deltas stop at 0: what goes below is not owed. */
   floor?: boolean;
 }
 
-/** Order facts are cumulative statements about one line, so any number of repeats in any order ends alike. */
+/**
+ * Cumulative statements about one line, `<account>/<order>/<line>`, so any number of repeats in any order ends alike:
+ * the largest figure of each kind counts. A line that shrinks is a cancellation, which the channel's adapter states.
+ */
 export type OrderFact =
   | { type: 'order.placed'; account: string; line: string; units: number; createdAt: number }
   | { type: 'order.cancelled'; account: string; line: string; units: number }
@@ -123,7 +129,10 @@ export interface Outlet {
   listing: { id: string; fields: Record<string, string> };
   gross: boolean;
   rule: Rule;
-  /** Quantity the channel showed when it was linked. */
+  /**
+   * What the channel should show by now where that is not the intent's quantity: what it showed when it was linked,
+   * or what its own sales and restocks have made of the intent since.
+   */
   shown?: number;
   intent?: Intent;
   /** The last answer that was no proof. */
@@ -132,16 +141,18 @@ export interface Outlet {
   proof?: { version: number; quantity: number; at: number; by: 'write' | 'read' };
 }
 
-/** An order line, cumulative. Units contained in the source's own number are marked imported. */
+/** An order line, cumulative; what is 0 or false is left out. */
 export interface Line {
-  account: string;
+  /** Units sold: what is cancelled or shipped was sold, even before the order itself is told. */
   units: number;
-  cancelled: number;
-  shipped: number;
-  imported: boolean;
-  cancelImported: boolean;
-  /** Channel's clock, epoch ms. */
-  createdAt: number;
+  cancelled?: number;
+  shipped?: number;
+  /** The source's own number contains the sale. */
+  imported?: true;
+  /** It contains the cancellation of the whole line too. */
+  cancelImported?: true;
+  /** Channel's clock, epoch ms; absent until the order itself is told. */
+  createdAt?: number;
 }
 
 /** A source fact that came before its turn; a count only from a source that is `inOrder`. */
@@ -162,15 +173,19 @@ export interface Stock {
   /** Source facts behind a gap, by position. */
   held: Held[];
   lines: Record<string, Line>;
-  /** Imports named by a count before the line itself was learnt. */
-  early: string[];
+  /** Ids of lines that nothing can follow from any more, by the day they were put away, with the units that stay sold. */
+  closed: Record<string, Record<string, number>>;
+  /** Imports named by a count before the line itself was learnt, with that count's journal time. */
+  early: Record<string, number>;
   outlets: Record<string, Outlet>;
-  /** Raises wait since then for quiet, epoch ms. */
-  waitingSince?: number;
+  /** Raises wait since then, epoch ms. */
+  waitingSince: number | null;
+  /** Journal day of the newest fact, days since 1970: what is over is put away when it changes. */
+  day: number;
   /** Source facts that were duplicates or older than what is known. */
   superseded: number;
 }
 
 export const emptyStock = (sku: string): Stock => ({
-  sku, reserved: 0, position: 0, chain: 0, held: [], lines: {}, early: [], outlets: {}, superseded: 0,
+  sku, reserved: 0, position: 0, chain: 0, held: [], lines: {}, closed: {}, early: {}, outlets: {}, waitingSince: null, day: 0, superseded: 0,
 });

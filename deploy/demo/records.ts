@@ -40,7 +40,7 @@ function statement(stock: Stock): RecordStatement {
     known: units !== undefined,
     lines: lines.map(([id]) => id),
     units: Object.fromEntries(lines.map(([id, line]) => [id, line.units])),
-    cancelled: Object.fromEntries(lines.filter(([, line]) => line.cancelled > 0).map(([id, line]) => [id, line.cancelled])),
+    cancelled: Object.fromEntries(lines.flatMap(([id, { cancelled }]) => (cancelled ? [[id, cancelled]] : []))),
     erpVersion: stock.position,
     intended: Object.fromEntries(Object.entries(stock.outlets).flatMap(([account, { intent, proof }]) =>
       (intent ? [[account, { quantity: intent.quantity, proven: proof?.version === intent.version }]] : []))),

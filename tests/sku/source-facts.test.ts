@@ -3,7 +3,8 @@ import test from 'ava';
 import { MalformedError, parseNative } from '../../actors/sku/ingest/native.ts';
 import type { SourcePolicy, Stock, StockFact } from '../../actors/sku/protocol.ts';
 import { emptyStock } from '../../actors/sku/protocol.ts';
-import { applyOrder, applySource, hasGap, known } from '../../actors/sku/stock.ts';
+import { applyOrder } from '../../actors/sku/lines.ts';
+import { applySource, hasGap, known } from '../../actors/sku/stock.ts';
 
 const source = 'erp';
 const count = (position: number, quantity: number, more: { reserved?: number; imported?: string[] } = {}): StockFact => ({ type: 'stock.counted', source, position, quantity, ...more });

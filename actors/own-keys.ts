@@ -1,0 +1,18 @@
+/** Records keyed by strings from outside: `__proto__` and `constructor` are keys like any other. */
+
+export function lookup<T>(map: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
+}
+
+/** Sets a key in place. */
+export function put<T>(map: Record<string, T>, key: string, value: T): void {
+  Object.defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
+/** A copy without these keys, or the map itself where it has none of them. */
+export function without<T>(map: Record<string, T>, ...keys: string[]): Record<string, T> {
+  if (!keys.some(key => Object.hasOwn(map, key))) return map;
+  const rest = { ...map };
+  for (const key of keys) delete rest[key];
+  return rest;
+}
