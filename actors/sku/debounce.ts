@@ -2,8 +2,8 @@
  * Which changes go out at once and which wait for quiet. Decreases and zero never wait; raises wait until nothing
  * has changed for `quietMs`, and no longer than `hardMs` after the first of them. Pure.
  */
-import type { Intent, Lane, OrderFact, Outlet, Place, Stock } from './protocol.ts';
-import { hasGap } from './stock.ts';
+import type { Intent, Lane, Outlet, Place, Stock } from './protocol.ts';
+import { hasGap, known } from './stock.ts';
 import { target } from './rules.ts';
 
 export interface Debounce {
@@ -25,7 +25,7 @@ export interface Decision {
 /**
  * States what each channel should show after a fact.
  *
- * @param own the order fact behind it: its channel has changed its own number already, by `units`
+ * @param own what an order fact made of the units known: its channel has changed its own number by as much already
  * @param flush the wait for quiet is over
  */
 export function decide(
@@ -35,76 +35,97 @@ export function decide(
   debounce: Debounce,
   { own, flush = false }: { own?: { account: string; units: number }; flush?: boolean } = {},
 ): Decision {
-  const outlets = { ...stock.outlets };
+  const units = known(stock);
+  if (units === undefined) return { stock };
+  const { waitingSince } = stock;
+  const suspended = hasGap(stock);
+  const quiet = flush || debounce.quietMs === 0 || (waitingSince !== null && place.at >= waitingSince + debounce.hardMs);
   let waits = false;
-  for (const [account, outlet] of Object.entries(stock.outlets)) {
-    const want = target(stock, account, outlet);
-    if (want === undefined) continue;
-    const have = outlet.intent?.quantity;
-    if (want === have) continue;
-    const change = own?.account === account ? own.units : 0;
-    const kind = followsByItself(outlet, want, change) ? 'verify' : 'write';
-    const raise = kind === 'write' && want > (have ?? outlet.shown ?? Infinity);
-    if (raise && (hasGap(stock) || (have !== undefined && !flush && debounce.quietMs > 0))) {
-      waits = true;
-      continue;
-    }
-    outlets[account] = intend(stock, account, outlet, want, kind, place, sign);
-  }
-  const { waitingSince, ...settled } = stock;
-  if (!waits) return { stock: { ...settled, outlets }, ...(waitingSince !== undefined && { rest: true }) };
+  let changed = false;
+  const outlets = Object.entries(stock.outlets).map(([account, before]): [string, Outlet] => {
+    const outlet = own?.account === account ? moved(before, own.units) : before;
+    const want = target(stock, account, outlet, units);
+    const kind = kindOf(outlet, want);
+    const raise = kind === 'write' && want > 0 && want >= highest(outlet);
+    const wait = raise && (suspended || (outlet.intent !== undefined && !quiet));
+    if (wait) waits = true;
+    const after = kind === undefined || wait ? outlet : intend(stock, account, outlet, want, kind, raise ? waitingSince ?? place.at : place.at, place, sign);
+    if (after !== before) changed = true;
+    return [account, after];
+  });
+  const next = changed ? { ...stock, outlets: Object.fromEntries(outlets) } : stock;
+  if (!waits) return waitingSince === null ? { stock: next } : { stock: { ...next, waitingSince: null }, rest: true };
   const since = waitingSince ?? place.at;
-  return {
-    stock: { ...settled, outlets, waitingSince: since },
-    wakeAfterMs: Math.max(0, Math.min(debounce.quietMs, since + debounce.hardMs - place.at)),
-  };
-}
-
-/** A repair of what was found to differ: now, under a version and signature of its own. */
-export function repair(stock: Stock, account: string, observed: number, place: Place, sign: Sign): Stock {
-  const outlet = stock.outlets[account];
-  const want = outlet && target(stock, account, outlet);
-  if (outlet === undefined || want === undefined) return stock;
-  const seen: Outlet = { ...outlet, shown: observed };
-  return { ...stock, outlets: { ...stock.outlets, [account]: intend(stock, account, seen, want, 'repair', place, sign) } };
+  const waiting = since === waitingSince ? next : { ...next, waitingSince: since };
+  // What a gap holds back waits for the source, not for quiet.
+  if (suspended) return { stock: waiting };
+  return { stock: waiting, wakeAfterMs: Math.max(0, Math.min(debounce.quietMs, since + debounce.hardMs - place.at)) };
 }
 
 /**
- * The channel lowered (or, on a cancellation, raised) its own number by exactly this change, and what it showed
- * before is proven: a read will prove the new number, a write is not needed.
+ * A repair of what was found to differ: now, under a version and signature of its own. A raise that waits goes on
+ * waiting: only what was intended is restored.
  */
-function followsByItself(outlet: Outlet, want: number, change: number): boolean {
-  const { intent, proof } = outlet;
-  if (change === 0 || outlet.gross || !intent) return false;
-  const basisKnown = proof?.version === intent.version || intent.kind === 'verify';
-  return basisKnown && intent.quantity + change === want && want > 0;
+export function repair(stock: Stock, account: string, outlet: Outlet & { intent: Intent }, observed: number, place: Place, sign: Sign): Stock {
+  const want = target(stock, account, outlet, known(stock) ?? 0);
+  const { intent: { quantity }, ...rest } = outlet;
+  const repaired = intend(stock, account, { ...rest, shown: observed }, Math.min(want, quantity), 'repair', place.at, place, sign);
+  return { ...stock, outlets: { ...stock.outlets, [account]: repaired } };
 }
 
-function intend(stock: Stock, account: string, outlet: Outlet, quantity: number, kind: Intent['kind'], place: Place, sign: Sign): Outlet {
-  const before = kind === 'repair' ? outlet.shown : (outlet.intent?.quantity ?? outlet.shown);
+/** What the channel should show by now; undefined where that was never known. */
+function shows({ shown, intent }: Outlet): number | undefined {
+  return shown ?? intent?.quantity;
+}
+
+/** The channel has lowered or raised its own number, where that does not include its open orders. */
+function moved(outlet: Outlet, units: number): Outlet {
+  const before = shows(outlet);
+  if (units === 0 || outlet.gross || before === undefined) return outlet;
+  return { ...outlet, shown: Math.max(0, before + units) };
+}
+
+/**
+ * What is to be done for the channel to show `want`; nothing where it does. `verify`: its own sales and restocks have
+ * taken it there from a number that was proven, so a read will prove it; even one that came back to that number, since
+ * our write may have undone the sale and not the restock. Zero is always written.
+ */
+function kindOf(outlet: Outlet, want: number): 'write' | 'verify' | undefined {
+  const { intent, shown } = outlet;
+  const there = shows(outlet) === want;
+  if (there && intent?.quantity === want && (shown === undefined || want === 0)) return undefined;
+  return there && want > 0 && intent && (isProven(outlet) || intent.kind === 'verify') ? 'verify' : 'write';
+}
+
+function isProven({ intent, proof }: Outlet): boolean {
+  return intent !== undefined && proof?.version === intent.version;
+}
+
+/** The most that the channel may show once our last write is done. Unknown may be anything. */
+function highest(outlet: Outlet): number {
+  const now = shows(outlet) ?? Infinity;
+  return outlet.intent && !isProven(outlet) ? Math.max(outlet.intent.quantity, now) : now;
+}
+
+function intend(stock: Stock, account: string, outlet: Outlet, quantity: number, kind: Intent['kind'], causeAt: number, place: Place, sign: Sign): Outlet {
   const intent: Intent = {
     quantity,
     version: place.seq,
     kind,
-    lane: kind === 'verify' ? 'verify' : laneOf(quantity, before),
+    lane: kind === 'verify' ? 'verify' : laneOf(quantity, outlet),
     signature: sign({ account, listing: outlet.listing.id, sku: stock.sku, version: place.seq, kind }),
-    causeAt: stock.waitingSince ?? place.at,
+    causeAt,
     decidedAt: place.at,
     correlation: place.correlation,
   };
-  const { answer: _settled, ...rest } = outlet;
+  const { answer: _settled, shown: _overtaken, ...rest } = outlet;
   return { ...rest, intent };
 }
 
-/** An unknown earlier number may be too high: treat the first write as a decrease. */
-function laneOf(quantity: number, before: number | undefined): Lane {
+/** While a decrease is not proven the channel may still show more than that, and nothing says how much. */
+function laneOf(quantity: number, outlet: Outlet): Lane {
   if (quantity === 0) return 'zero';
-  return before === undefined || quantity < before ? 'decrease' : 'raise';
-}
-
-/** How far an order fact moved its channel's own number, given the line before it. */
-export function ownChange(fact: OrderFact, before: { units: number; cancelled: number } | undefined): number {
-  if (fact.type === 'order.placed') return before ? 0 : -fact.units;
-  if (fact.type === 'order.cancelled') return before ? fact.units - before.cancelled : 0;
-  return 0;
+  const { intent } = outlet;
+  const lowering = intent !== undefined && !isProven(outlet) && (intent.lane === 'zero' || intent.lane === 'decrease');
+  return lowering || quantity < highest(outlet) ? 'decrease' : 'raise';
 }

@@ -3,11 +3,15 @@
  * raise waits for quiet, `writing` until every channel is proven, then `settled`. States and wiring only.
  */
 import { assign, cancel, enqueueActions, raise, setup } from 'xstate';
-import { decide, ownChange, repair } from './debounce.ts';
+import { lookup, without } from '../own-keys.ts';
+import { decide, repair } from './debounce.ts';
 import type { Debounce, Decision, Sign } from './debounce.ts';
-import type { Place, SkuEvent, SkuFact, SourcePolicy, Stock } from './protocol.ts';
+import { applyOrder, takenBy } from './lines.ts';
+import type { OrderFact, Outlet, Place, SkuEvent, SkuFact, SourcePolicy, Stock, StockFact } from './protocol.ts';
 import { emptyStock } from './protocol.ts';
-import { applyOrder, applySource, hasGap } from './stock.ts';
+import { defaultRetention, putAway } from './retention.ts';
+import type { Retention } from './retention.ts';
+import { applySource, hasGap, isForeign } from './stock.ts';
 
 export interface SkuPorts {
   sign: Sign;
@@ -16,6 +20,7 @@ export interface SkuPorts {
   gapMs: number;
   /** By source; one that is not named promises nothing. */
   sources?: Readonly<Record<string, SourcePolicy>>;
+  retention?: Retention;
 }
 
 export type SkuMachine = ReturnType<typeof createSkuMachine>;
@@ -28,7 +33,7 @@ export function createSkuMachine(ports: SkuPorts) {
     guards: {
       uncounted: ({ context }) => context.onHand === undefined,
       gap: ({ context }) => hasGap(context),
-      waiting: ({ context }) => context.waitingSince !== undefined,
+      waiting: ({ context }) => context.waitingSince !== null,
       unproven: ({ context }) => Object.values(context.outlets).some(o => o.intent && o.proof?.version !== o.intent.version),
     },
   }).createMachine({
@@ -38,38 +43,26 @@ export function createSkuMachine(ports: SkuPorts) {
     on: {
       fact: {
         target: '.deciding',
-        actions: enqueueActions(({ context, event, enqueue }) => {
-          const hadGap = hasGap(context);
-          const decision = learn(context, event.fact, event.place, ports);
-          enqueue(assign(whole(decision.stock)));
-          const gap = hasGap(decision.stock);
-          if (gap && !hadGap) enqueue(raise({ type: 'gap.due', place: event.place }, { id: 'gap', delay: ports.gapMs }));
-          if (!gap && hadGap) enqueue(cancel('gap'));
-          if (decision.wakeAfterMs !== undefined) enqueue(raise({ type: 'flush.due', place: event.place }, { id: 'flush', delay: decision.wakeAfterMs }));
+        actions: enqueueActions(({ context, event: { fact, place }, enqueue }) => {
+          const decision = learn(context, fact, place, ports);
+          const { stock } = decision;
+          enqueue(assign(stock));
+          if (isStockFact(fact) && isForeign(context, fact)) enqueue({ type: 'publish', params: foreign(context, fact, place) });
+          // Each gap has its own time: one that was filled up to the next counts no longer.
+          if (stock.held.length === 0) {
+            if (context.held.length > 0) enqueue(cancel('gap'));
+          } else if (context.held.length === 0 || stock.position !== context.position) {
+            enqueue(raise({ type: 'gap.due', place }, { id: 'gap', delay: ports.gapMs }));
+          }
+          if (decision.wakeAfterMs !== undefined) enqueue(raise({ type: 'flush.due', place }, { id: 'flush', delay: decision.wakeAfterMs }));
           if (decision.rest === true) enqueue(cancel('flush'));
         }),
       },
       'flush.due': {
         target: '.deciding',
-        actions: assign(({ context, event }) => whole(decide(context, event.place, ports.sign, ports.debounce, { flush: true }).stock)),
+        actions: assign(({ context, event }) => decide(context, event.place, ports.sign, ports.debounce, { flush: true }).stock),
       },
-      'gap.due': {
-        actions: {
-          type: 'publish',
-          params: ({ context, event }) => ({
-            to: ['dead', 'gap', context.source ?? 'unknown', context.sku],
-            id: `gap:${context.sku}:${context.position}`,
-            body: {
-              class: 'gap',
-              sku: context.sku,
-              source: context.source,
-              message: `position ${context.position + 1} of ${context.sku} never came; ${context.held.length} later changes wait behind it`,
-              heals: 'the missing event, or a count with a higher position',
-              at: event.place.at,
-            },
-          }),
-        },
-      },
+      'gap.due': { actions: { type: 'publish', params: ({ context, event }) => gapTask(context, event.place, ports) } },
     },
     states: {
       unknown: {},
@@ -90,38 +83,28 @@ export function createSkuMachine(ports: SkuPorts) {
   });
 }
 
-/** `assign` merges: what is absent must be said to go. */
-function whole(stock: Stock): Stock {
-  return { ...stock, waitingSince: stock.waitingSince as never };
-}
-
 /** Folds one fact in and decides what follows from it. */
-function learn(stock: Stock, fact: SkuFact, place: Place, { sign, debounce, sources }: SkuPorts): Decision {
+function learn(before: Stock, fact: SkuFact, place: Place, { sign, debounce, sources, retention = defaultRetention }: SkuPorts): Decision {
+  const stock = putAway(before, place.at, retention);
   switch (fact.type) {
     case 'stock.counted':
     case 'stock.adjusted':
     case 'stock.reserved':
-      return decide(applySource(stock, fact, sources?.[fact.source]), place, sign, debounce);
+      if (isForeign(stock, fact)) return { stock };
+      return decide(applySource(stock, fact, sources?.[fact.source], place.at), place, sign, debounce);
     case 'order.placed':
     case 'order.cancelled':
     case 'order.shipped': {
-      const own = { account: fact.account, units: ownChange(fact, stock.lines[fact.line]) };
-      return decide(applyOrder(stock, fact), place, sign, debounce, { own });
+      const after = applyOrder(stock, fact);
+      return decide(after, place, sign, debounce, { own: { account: fact.account, units: taken(stock, fact) - taken(after, fact) } });
     }
-    case 'listing.linked': {
-      const { account, listing, gross, rule, shown } = fact;
-      const before = stock.outlets[account];
-      const outlet = { ...before, listing, gross, rule, ...(shown !== undefined && { shown }) };
-      return decide({ ...stock, outlets: { ...stock.outlets, [account]: outlet } }, place, sign, debounce);
-    }
-    case 'listing.unlinked': {
-      const { [fact.account]: _gone, ...outlets } = stock.outlets;
-      return decide({ ...stock, outlets }, place, sign, debounce);
-    }
+    case 'listing.linked':
+      return decide(withOutlet(stock, fact.account, linked(lookup(stock.outlets, fact.account), fact)), place, sign, debounce);
+    case 'listing.unlinked':
+      return decide({ ...stock, outlets: without(stock.outlets, fact.account) }, place, sign, debounce);
     case 'rule.set': {
-      const outlet = stock.outlets[fact.account];
-      if (!outlet) return { stock };
-      return decide({ ...stock, outlets: { ...stock.outlets, [fact.account]: { ...outlet, rule: fact.rule } } }, place, sign, debounce);
+      const outlet = lookup(stock.outlets, fact.account);
+      return outlet ? decide(withOutlet(stock, fact.account, { ...outlet, rule: fact.rule }), place, sign, debounce) : { stock };
     }
     case 'write.answered':
       return { stock: answered(stock, fact, place) };
@@ -129,11 +112,29 @@ function learn(stock: Stock, fact: SkuFact, place: Place, { sign, debounce, sour
       return { stock: fact.verdict === 'drift' ? drifted(stock, fact, place, sign) : proven(stock, fact.account, fact.version, fact.quantity, place, 'read') };
     case 'timer.due':
       return { stock };
+    default:
+      throw new TypeError(`no SKU knows a fact of type ${JSON.stringify((fact as { type: unknown }).type)}`);
   }
 }
 
+function withOutlet(stock: Stock, account: string, outlet: Outlet): Stock {
+  return { ...stock, outlets: { ...stock.outlets, [account]: outlet } };
+}
+
+/** Units that the line of this fact takes from what the source counted. */
+function taken({ lines }: Stock, { line: id }: OrderFact): number {
+  const line = lookup(lines, id);
+  return line ? takenBy(line) : 0;
+}
+
+/** A listing linked as it is changes nothing; another one, or one that refused what was intended, begins anew. */
+function linked(before: Outlet | undefined, { listing, gross, rule, shown }: Extract<SkuFact, { type: 'listing.linked' }>): Outlet {
+  const same = before?.intent !== undefined && before.listing.id === listing.id && before.answer?.outcome !== 'refused';
+  return same ? { ...before, listing, gross, rule } : { listing, gross, rule, ...(shown !== undefined && { shown }) };
+}
+
 function answered(stock: Stock, fact: Extract<SkuFact, { type: 'write.answered' }>, place: Place): Stock {
-  const outlet = stock.outlets[fact.account];
+  const outlet = lookup(stock.outlets, fact.account);
   if (!outlet?.intent || outlet.intent.signature !== fact.signature) return stock;
   if (fact.outcome === 'applied') return proven(stock, fact.account, outlet.intent.version, fact.quantity, place, 'write');
   const answer = {
@@ -143,18 +144,59 @@ function answered(stock: Stock, fact: Extract<SkuFact, { type: 'write.answered' 
     ...(fact.code !== undefined && { code: fact.code }),
     ...(fact.message !== undefined && { message: fact.message }),
   };
-  return { ...stock, outlets: { ...stock.outlets, [fact.account]: { ...outlet, answer } } };
+  return withOutlet(stock, fact.account, { ...outlet, answer });
 }
 
 function proven(stock: Stock, account: string, version: number, quantity: number, place: Place, by: 'write' | 'read'): Stock {
-  const outlet = stock.outlets[account];
+  const outlet = lookup(stock.outlets, account);
   if (!outlet?.intent || outlet.intent.version !== version || outlet.intent.quantity !== quantity) return stock;
   const { answer: _answer, ...rest } = outlet;
-  return { ...stock, outlets: { ...stock.outlets, [account]: { ...rest, proof: { version, quantity, at: place.at, by } } } };
+  return withOutlet(stock, account, { ...rest, proof: { version, quantity, at: place.at, by } });
 }
 
 /** A finding about an intent that is no longer the newest is answered by the newer one. */
-function drifted(stock: Stock, fact: Extract<SkuFact, { type: 'observed' }>, place: Place, sign: Sign): Stock {
-  const intent = stock.outlets[fact.account]?.intent;
-  return intent?.version === fact.version ? repair(stock, fact.account, fact.quantity, place, sign) : stock;
+function drifted(stock: Stock, { account, version, quantity }: Extract<SkuFact, { type: 'observed' }>, place: Place, sign: Sign): Stock {
+  const outlet = lookup(stock.outlets, account);
+  const { intent } = outlet ?? {};
+  return outlet && intent?.version === version ? repair(stock, account, { ...outlet, intent }, quantity, place, sign) : stock;
+}
+
+function isStockFact(fact: SkuFact): fact is StockFact {
+  return fact.type.startsWith('stock.');
+}
+
+function gapTask(stock: Stock, { at }: Place, { sources }: SkuPorts): { to: string[]; id: string; body: unknown } {
+  const { sku, position, held } = stock;
+  const source = stock.source ?? held[0]?.source ?? 'unknown';
+  const uncounted = stock.onHand === undefined && !sources?.[source]?.inOrder;
+  return {
+    to: ['dead', 'gap', source, sku],
+    id: `gap:${sku}:${position}`,
+    body: {
+      class: 'gap',
+      sku,
+      source,
+      message: uncounted
+        ? `${sku} was never counted; ${held.length} changes wait for its first count`
+        : `position ${position + 1} of ${sku} never came; ${held.length} later changes wait behind it`,
+      heals: uncounted ? 'a count' : sources?.[source]?.inOrder ? 'the missing event' : 'the missing event, or a count with a higher position',
+      at,
+    },
+  };
+}
+
+function foreign({ sku, source }: Stock, fact: StockFact, { at }: Place): { to: string[]; id: string; body: unknown } {
+  return {
+    to: ['dead', 'source', fact.source, sku],
+    id: `source:${sku}:${fact.source}:${fact.position}`,
+    body: {
+      class: 'source',
+      sku,
+      source: fact.source,
+      message: `${fact.source} spoke of ${sku}, which belongs to ${source}: positions of two sources cannot be compared`,
+      heals: `one source for ${sku}`,
+      fact,
+      at,
+    },
+  };
 }

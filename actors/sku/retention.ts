@@ -1,0 +1,46 @@
+/**
+ * What a record forgets, so that it stays small. Nothing of it changes what is known or shown: a line goes when nothing
+ * can follow from it any more, and its id stays for as long as a source may repeat it (docs/decisions/0007). Pure.
+ */
+import { lookup } from '../own-keys.ts';
+import { backOf, openOf, takenBy } from './lines.ts';
+import type { Line, Stock } from './protocol.ts';
+
+export interface Retention {
+  /** A line that is over stays whole for so long after it was placed, ms; then its id alone. */
+  wholeMs: number;
+  /** Ids, and what is settled but was never told to be over, are forgotten after so long, ms. */
+  idMs: number;
+}
+
+export const dayMs = 86_400_000;
+export const defaultRetention: Retention = { wholeMs: dayMs, idMs: 30 * dayMs };
+
+/** Puts away what is over, once per journal day. @param at journal time, epoch ms */
+export function putAway(stock: Stock, at: number, { wholeMs, idMs }: Retention): Stock {
+  const day = Math.floor(at / dayMs);
+  if (day <= stock.day) return stock;
+  const kept: [string, Line][] = [];
+  const closing: [string, number][] = [];
+  for (const [id, line] of Object.entries(stock.lines)) {
+    const age = at - (line.createdAt ?? Infinity);
+    if (age <= wholeMs || !isSettled(stock, id, line)) kept.push([id, line]);
+    else if (age > idMs) continue;
+    else if (line.imported && openOf(line) === 0) closing.push([id, line.units - backOf(line)]);
+    else kept.push([id, line]);
+  }
+  const closed = Object.entries(stock.closed).filter(([name]) => at - Date.parse(name) <= idMs);
+  if (closing.length > 0) closed.push([new Date(day * dayMs).toISOString().slice(0, 10), Object.fromEntries(closing)]);
+  return {
+    ...stock,
+    lines: Object.fromEntries(kept),
+    closed: Object.fromEntries(closed),
+    early: Object.fromEntries(Object.entries(stock.early).filter(([, since]) => at - since <= idMs)),
+    day,
+  };
+}
+
+/** Takes nothing from the source's number, and nothing from a channel whose number includes its open orders. */
+function isSettled({ outlets }: Stock, id: string, line: Line): boolean {
+  return takenBy(line) === 0 && (openOf(line) === 0 || lookup(outlets, id.slice(0, id.indexOf('/')))?.gross === false);
+}
