@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import { loadLimits } from '../config/limits.ts';
 import type { Limits } from '../config/limits.ts';
 import { AccountOwner } from '../runtime/account.ts';
+import { BrokerClock } from '../runtime/clock.ts';
 import { encodeJournal, journalHeaders } from '../runtime/codec.ts';
 import { serveInspection } from '../runtime/inspect.ts';
 import { Membership } from '../runtime/membership.ts';
@@ -64,7 +65,8 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   await ensureStreams(nc, config.nats.replicas);
   const js = jetstream(nc);
   const publisher = new Publisher(nc, inboxPrefix);
-  const records = new Records(nc, publisher);
+  const records = new Records(publisher);
+  const clock = new BrokerClock();
   const tap = new Tap(js, log, id);
   const counts = { events: 0, turns: 0, recordWrites: 0 };
   const channelOf = new Map(config.accounts.map(({ account, channel }) => [account, channel]));
@@ -72,25 +74,23 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   const kind = skuKind({ sign: signer(account => channelOf.get(account)), debounce: config.debounce, gapMs: config.gapMs, sources: policies });
   const partitions = new Map<number, Partition<unknown>>();
 
-  const timers = new Timers<{ key: string; id: string; at: number }>(timer => {
-    // A timer speaks through the journal like everybody else; a repeat is told from the one in force by its time.
-    publisher.publish(skuSubject(timer.key), encodeJournal({ type: 'timer.due', id: timer.id, at: timer.at }), journalHeaders({ id: `tm:${timer.key}:${timer.id}:${timer.at}` }))
-      .catch(() => timers.add(Date.now() + 500, timer));
-  });
+  const timers = new Timers<() => void>(wake => wake(), () => clock.now());
 
   const skuUnit = (number: number): Unit => ({
     id: `sku.${number}`,
     epoch: skuPartition.epoch(number),
-    async acquire() {
+    async acquire(epoch) {
       const partition = new Partition(number, {
         js, records, kind, log,
         name: id,
         perform: effects => perform(publisher, effects),
-        schedule: (at, timer) => timers.add(at, timer),
+        now: () => clock.now(),
+        wakeAt: (at, wake) => timers.add(at, wake),
+        tell: async (key, factId, fact) => { await publisher.publish(skuSubject(key), encodeJournal(fact), journalHeaders({ id: factId })); },
         onLost: reason => placement.giveUp(`sku.${number}`, reason),
         onTurn: messages => { counts.events += messages; counts.turns += 1; counts.recordWrites += 1; },
       });
-      await partition.start();
+      await partition.start(epoch);
       partitions.set(number, partition as Partition<unknown>);
       return { release: async () => { partitions.delete(number); await partition.stop(); } };
     },
@@ -131,7 +131,16 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   }));
 
   const units = [...Array.from({ length: partitionCount }, (_, number) => skuUnit(number)), ...accountUnits, ...sourceUnits];
-  const membership: Membership = new Membership(js, publisher, id, () => placement.settle());
+  const membership: Membership = new Membership({
+    js, publisher, clock, log,
+    node: id,
+    run: crypto.randomUUID(),
+    onChange: () => placement.settle(),
+    onReplaced: pid => {
+      log.fatal({ node: id, pid }, 'a younger process has this node\'s name, this one ends');
+      void nc.close();
+    },
+  });
   const placement: Placement = new Placement(js, { units, membership, records, log });
   await membership.start();
   await placement.start();
@@ -144,6 +153,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
     figures,
     closed: nc.closed().then(() => undefined),
     async stop() {
+      await membership.leave();
       await placement.leave();
       await membership.stop();
       timers.close();

@@ -14,10 +14,20 @@ export interface ActorRecord<C = unknown> {
   context: C;
   /** Timers in force, by id; `at` in epoch ms. */
   due: Record<string, { at: number; event: { type: string } }>;
-  /** Effects asked for by the last turn; performed again when the record is loaded after a crash. */
+  /** Effects asked for by the last turn and not known to be performed: whoever loads the record performs them first. */
   outbox: PublishEffect[];
-  /** The actor threw on this message: nothing later is applied until a person releases it. */
-  quarantined?: { seq: number; at: number; error: string };
+  /** Nothing more is applied until a person releases the key. */
+  quarantined?: Quarantine;
+}
+
+export interface Quarantine {
+  /** The message that the actor threw on, or whose record could not be stored. */
+  seq: number;
+  /** Its journal time, epoch ms. */
+  at: number;
+  error: string;
+  /** The last release that was tried, by its sequence; 0 for none. */
+  released: number;
 }
 
 export interface PublishEffect { to: string[]; id: string; body: unknown }

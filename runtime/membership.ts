@@ -1,68 +1,98 @@
 /**
- * Who is alive: each node renews its key in a KV bucket every second; a key not renewed for the TTL is gone. Time is
+ * Who is alive: each node renews its key in a KV bucket every second; one not heard for the TTL is gone. Time is
  * measured by this process's monotonic clock alone, so a wrong wall clock changes nothing.
  */
-import type { JetStreamClient } from '@nats-io/jetstream';
-import type { Publisher } from './publisher.ts';
+import type { JetStreamClient, JsMsg } from '@nats-io/jetstream';
+import { headers } from 'nats';
+import type { Logger } from 'pino';
+import type { BrokerClock } from './clock.ts';
 import { encodeJson } from './codec.ts';
+import type { Publisher } from './publisher.ts';
 import { Reader } from './reader.ts';
 import { memberSubject, streams, unescapeKey } from './subjects.ts';
-import { headers } from 'nats';
 
 export const renewEveryMs = 1_000;
 export const memberTtlMs = 3_000;
 
+/**
+ * A member's key. `run` tells a process from another of the same name, `since` which is the younger: when the broker
+ * first heard of it, 0 until it knows. Who is `leaving` takes nothing new.
+ */
+interface Member { node: string; run: string; since: number; pid: number; leaving: boolean }
+
+interface Heard extends Member {
+  /** Monotonic ms. */
+  at: number;
+  /** When the broker stored it, epoch ms by the broker. */
+  storedAt: number;
+}
+
+export interface MembershipPorts {
+  js: JetStreamClient;
+  publisher: Publisher;
+  clock: BrokerClock;
+  log: Logger;
+  node: string;
+  /** Names this process among all that ever had the node's name. */
+  run: string;
+  onChange(): void;
+  /** A younger process has our name: this one must end. */
+  onReplaced(pid: number): void;
+}
+
 export class Membership {
   readonly node: string;
-  readonly #publisher: Publisher;
-  readonly #reader: Reader;
-  /** Monotonic ms at which each member was last heard. */
-  readonly #heard = new Map<string, number>();
-  readonly #onChange: () => void;
-  readonly #ready: Promise<void>;
+  readonly run: string;
+  readonly #ports: MembershipPorts;
+  readonly #heard = new Map<string, Heard>();
+  readonly #ready = Promise.withResolvers<void>();
+  #reader: Reader | undefined;
+  /** Monotonic ms at which the last renewal that the broker has was sent. */
   #renewedAt = -Infinity;
-  #steadyFrom = 0;
+  #sentAt = -Infinity;
+  #steadyFrom = Infinity;
+  #since = 0;
+  #leaving = false;
   #timer: NodeJS.Timeout | undefined;
-  #live = '';
+  #seen = '';
 
-  constructor(js: JetStreamClient, publisher: Publisher, node: string, onChange: () => void) {
-    this.node = node;
-    this.#publisher = publisher;
-    this.#onChange = onChange;
-    let ready!: () => void;
-    this.#ready = new Promise(resolve => { ready = resolve; });
+  constructor(ports: MembershipPorts) {
+    this.#ports = ports;
+    this.node = ports.node;
+    this.run = ports.run;
+  }
+
+  /** Joins: others see this node from here on. Resolves when it has seen every other. */
+  async start(): Promise<void> {
+    const { js, log, node } = this.#ports;
+    await this.#renew();
+    this.#timer = setInterval(() => { void this.#renew(); this.#look(); }, renewEveryMs);
     this.#reader = new Reader(js, {
       stream: streams.members,
       filter: '$KV.member.>',
       from: 'last-per-subject',
       name: `members-${node}`,
       idleHeartbeatMs: 500,
-      onCaughtUp: ready,
-      onMessage: message => {
-        const member = unescapeKey(message.subject.slice('$KV.member.'.length));
-        const gone = message.data.length === 0;
-        if (gone) this.#heard.delete(member);
-        else this.#heard.set(member, performance.now());
-        this.#look();
-      },
+      onMessage: message => this.#hear(message),
+      onError: error => log.warn({ err: error }, 'member reader broke, reading on'),
     });
+    await this.#ready.promise;
   }
 
-  /** Joins: others see this node from here on. */
-  async start(): Promise<void> {
-    await this.#ready;
+  /** Others take over from here on what this node lets go of. It stays alive until `stop`. */
+  async leave(): Promise<void> {
+    this.#leaving = true;
     await this.#renew();
-    this.#timer = setInterval(() => { void this.#renew(); this.#look(); }, renewEveryMs);
   }
 
-  /** Leaves at once, without waiting for the TTL. */
+  /** Gone at once, without waiting for the TTL. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#renewedAt = -Infinity;
     const meta = headers();
     meta.set('KV-Operation', 'DEL');
-    await this.#publisher.publish(memberSubject(this.node), new Uint8Array(), meta).catch(() => undefined);
-    await this.#reader.stop();
+    await this.#ports.publisher.publish(memberSubject(this.node), new Uint8Array(), meta).catch(() => undefined);
+    await this.#reader?.stop();
   }
 
   /**
@@ -74,34 +104,78 @@ export class Membership {
   }
 
   /**
-   * True when the lease has held long enough to have heard every other live node since: right after a pause all
-   * others look dead, and taking their units would only stir.
+   * True when this node has heard itself, and so every other live node, for long enough: right after a pause or a
+   * lost connection all others look dead, and taking their units would only stir.
    */
   get steady(): boolean {
-    return this.leased && performance.now() > this.#steadyFrom;
+    return this.leased && this.#alive(this.#heard.get(this.node)) && performance.now() >= this.#steadyFrom;
   }
 
-  /** Sorted names of the live nodes. */
+  /** Live nodes: what they own is theirs. */
   get live(): string[] {
-    const limit = performance.now() - memberTtlMs;
-    return [...this.#heard].filter(([, at]) => at > limit).map(([name]) => name).sort();
+    return this.#names(member => this.#alive(member));
+  }
+
+  /** Live nodes that take units. */
+  get takers(): string[] {
+    return this.#names(member => this.#alive(member) && !member.leaving);
+  }
+
+  #names(which: (member: Heard) => boolean): string[] {
+    return [...this.#heard].filter(([, member]) => which(member)).map(([name]) => name).sort();
+  }
+
+  #alive(member: Heard | undefined): boolean {
+    return member !== undefined && performance.now() - member.at < memberTtlMs;
   }
 
   async #renew(): Promise<void> {
-    const began = performance.now();
+    const sentAt = this.#sentAt = performance.now();
+    const member: Member = { node: this.node, run: this.run, since: this.#since, pid: process.pid, leaving: this.#leaving };
     try {
-      await this.#publisher.publish(memberSubject(this.node), encodeJson({ node: this.node, pid: process.pid }));
-      if (this.#renewedAt > 0 && began - this.#renewedAt > memberTtlMs) this.#steadyFrom = performance.now() + 1.5 * renewEveryMs;
-      this.#renewedAt = began;
+      await this.#ports.publisher.publish(memberSubject(this.node), encodeJson(member));
+      this.#renewedAt = Math.max(this.#renewedAt, sentAt);
     } catch {
       // Not renewed: the lease runs out by itself.
     }
   }
 
+  #hear(message: JsMsg): void {
+    const name = unescapeKey(message.subject.slice('$KV.member.'.length));
+    if (message.data.length === 0) {
+      this.#heard.delete(name);
+    } else {
+      const member = message.json<Member>();
+      const now = performance.now();
+      const storedAt = Number(message.timestampNanos / 1_000_000n);
+      if (name === this.node && member.run !== this.run) return this.#hearNamesake(member);
+      if (name === this.node) this.#hearOurselves(storedAt, now);
+      this.#heard.set(name, { ...member, at: now, storedAt });
+    }
+    this.#look();
+  }
+
+  #hearOurselves(storedAt: number, now: number): void {
+    this.#ports.clock.note(storedAt, this.#sentAt, now);
+    const before = this.#heard.get(this.node);
+    if (before && now - before.at > memberTtlMs) this.#steadyFrom = now + 1.5 * renewEveryMs;
+    if (this.#since > 0) return;
+    // All that was there has been read. Others are as old as the broker says, not as new as they were read.
+    for (const other of this.#heard.values()) other.at = now - Math.max(0, storedAt - other.storedAt);
+    this.#since = storedAt;
+    this.#steadyFrom = now;
+    this.#ready.resolve();
+  }
+
+  /** The process before us, which may still run; or one that was started beside us. */
+  #hearNamesake(other: Member): void {
+    if (this.#since > 0 && (other.since === 0 || other.since > this.#since)) this.#ports.onReplaced(other.pid);
+  }
+
   #look(): void {
-    const live = this.live.join();
-    if (live === this.#live) return;
-    this.#live = live;
-    this.#onChange();
+    const seen = `${this.live.join()} ${this.takers.join()}`;
+    if (seen === this.#seen) return;
+    this.#seen = seen;
+    this.#ports.onChange();
   }
 }

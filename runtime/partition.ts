@@ -1,28 +1,27 @@
 /**
- * One partition of actors: reads its journal in order from the checkpoint, one promise chain per key, all waiting
- * messages of a key in one turn. A message that cannot be stored blocks its key and gives up the partition; nothing
- * overtakes it. The checkpoint only bounds the replay; correctness rests on each record's `applied`.
+ * One partition of actors: reads its journal in order from the checkpoint, one turn at a time per key, all waiting
+ * messages of a key in one turn (`turn.ts` keeps R1 to R3). A key that has to wait blocks nothing but itself; nothing
+ * overtakes within a key. The checkpoint moves past what is stored and performed: it bounds the replay, correctness
+ * rests on what each record says it contains.
  */
-import type { JetStreamClient, JsMsg } from '@nats-io/jetstream';
-import type { Logger } from 'pino';
-import type { ActorKind, ActorRecord, PublishEffect } from './actor.ts';
-import { decode } from './codec.ts';
-import { fold, fresh, restored } from './handle.ts';
-import type { Hot, Incoming, PoisonError } from './handle.ts';
+import type { JsMsg } from '@nats-io/jetstream';
+import type { ActorRecord } from './actor.ts';
+import { Due } from './due.ts';
+import type { Incoming } from './handle.ts';
+import { incoming } from './journal.ts';
 import { PublishError } from './publisher.ts';
 import { Reader } from './reader.ts';
-import type { Records } from './records.ts';
-import { skuPartition, streams, unescapeKey } from './subjects.ts';
+import { escapeKey, partitionOf, skuPartition, streams, unescapeKey } from './subjects.ts';
+import { takeTurn } from './turn.ts';
+import type { Slot, TurnPorts } from './turn.ts';
 
-export interface PartitionPorts<C> {
-  js: JetStreamClient;
-  records: Records;
-  kind: ActorKind<C>;
-  log: Logger;
-  /** Performs what a stored record asked for; resolves when it is durable. */
-  perform(effects: readonly PublishEffect[], record: ActorRecord<C>, key: string): Promise<void>;
-  /** Wakes the key's timer; firing publishes `timer.due` to its journal. */
-  schedule(at: number, timer: { key: string; id: string; at: number }): void;
+export interface PartitionPorts<C> extends TurnPorts<C> {
+  /** Epoch ms by the broker, which due times are counted in. */
+  now(): number;
+  /** Calls back at that time, epoch ms by the broker. */
+  wakeAt(at: number, wake: () => void): void;
+  /** Puts a fact into a key's journal under an id of its own. */
+  tell(key: string, id: string, fact: object): Promise<void>;
   /** Told when the partition cannot go on: it must be given up. */
   onLost(reason: string): void;
   /** Messages that were applied, for figures. */
@@ -30,46 +29,61 @@ export interface PartitionPorts<C> {
   name: string;
 }
 
-interface Slot<C> {
-  key: string;
+/** An actor in memory, with the messages that wait for it. */
+interface Hosted<C> extends Slot<C> {
   token: string;
-  hot: Hot<C> | undefined;
-  queue: (Incoming & Tracked)[];
+  queue: Tracked[];
   busy: boolean;
-  /** Due times handed to the node's timers already, by timer id. */
-  scheduled: Map<string, number>;
+  usedAt: number;
 }
 
-interface Tracked { done: boolean }
-interface Checkpoint { seq: number; due: string[] }
+interface Tracked extends Incoming { done: boolean }
+
+/** `seq`: every message up to it is applied. Written by the owner of `epoch` alone. */
+interface Checkpoint { v: 1; epoch: number; seq: number; due: Record<string, number> }
 
 /** Messages read and not yet applied, per partition; the reader waits above it. */
 const maxOpen = 5_000;
 /** Actors kept in memory per partition; beyond it the longest idle ones are put away. */
-const maxHot = 4_000;
+const maxHot = 1_500;
+/** And after so long without a message. */
+const idleMs = 10 * 60_000;
 const checkpointEveryMs = 500;
-const storeTries = 8;
+/** A checkpoint names every key that has a timer. */
+const maxCheckpointBytes = 6 * 2 ** 20;
 
 export class Partition<C> {
   readonly number: number;
   readonly #ports: PartitionPorts<C>;
-  readonly #slots = new Map<string, Slot<C>>();
+  /** By token, the longest unused first. */
+  readonly #slots = new Map<string, Hosted<C>>();
   /** In journal order; from `#head` on, the messages not yet applied. */
-  #open: (Incoming & Tracked)[] = [];
+  #open: Tracked[] = [];
   #head = 0;
-  readonly #pendingDue = new Set<string>();
+  readonly #due: Due;
   readonly #turns = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
   #reader: Reader | undefined;
-  #checkpoint: Checkpoint = { seq: 0, due: [] };
-  #checkpointRevision = 0;
-  #checkpointDirty = false;
+  #epoch = 0;
+  #seq = 0;
+  #revision = 0;
+  #dirty = false;
+  #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #resume: (() => void) | undefined;
-  #stopping = false;
 
   constructor(number: number, ports: PartitionPorts<C>) {
     this.number = number;
     this.#ports = ports;
+    this.#due = new Due({
+      now: ports.now,
+      wakeAt: ports.wakeAt,
+      recordOf: async token => this.#slots.get(token)?.kept?.record ?? (await ports.records.get<ActorRecord>(skuPartition.record(number, token)))?.value,
+      tell: (token, { id, at }) => {
+        const key = unescapeKey(token);
+        return ports.tell(key, `tm:${key}:${id}:${at}`, { type: 'timer.due', id, at });
+      },
+    });
   }
 
   /** Actors in memory. */
@@ -82,169 +96,130 @@ export class Partition<C> {
     return this.#open.length - this.#head;
   }
 
-  async start(): Promise<void> {
-    const stored = await this.#ports.records.get<Checkpoint>(skuPartition.checkpoint(this.number));
-    if (stored) {
-      this.#checkpoint = stored.value;
-      this.#checkpointRevision = stored.revision;
-    }
-    // Timers and effects that the former owner left: their keys are named by the checkpoint, later ones by the replay.
-    await Promise.all(this.#checkpoint.due.map(token => this.#revive(token)));
-    this.#reader = new Reader(this.#ports.js, {
+  /** @param epoch the revision of the epoch record that makes this node the owner */
+  async start(epoch: number): Promise<void> {
+    this.#epoch = epoch;
+    const { js, log, name } = this.#ports;
+    const stored = await this.#fence();
+    this.#seq = stored.seq;
+    this.#due.takeOver(stored.due);
+    this.#reader = new Reader(js, {
       stream: streams.sku,
       filter: skuPartition.journal(this.number),
-      from: this.#checkpoint.seq + 1,
-      name: `p${this.number}-${this.#ports.name}`,
+      from: this.#seq + 1,
+      name: `p${this.number}-${name}`,
       idleHeartbeatMs: 1_000,
       onMessage: message => this.#arrive(message),
-      onError: error => this.#ports.log.warn({ err: error, partition: this.number }, 'partition reader broke, reading on'),
+      onError: error => log.warn({ err: error, partition: this.number }, 'partition reader broke, reading on'),
     });
-    this.#timer = setInterval(() => { void this.#writeCheckpoint(); }, checkpointEveryMs);
+    this.#timer = setInterval(() => this.#tick(), checkpointEveryMs);
     this.#timer.unref();
   }
 
-  /** Ends reading, lets the turns in work end, writes the checkpoint. */
+  /** Ends reading, lets the turns in work end, writes the checkpoint. What was read and not applied is the next owner's. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     clearInterval(this.#timer);
     this.#resume?.();
     await this.#reader?.stop();
     while (this.#turns.size > 0) await Promise.all(this.#turns);
+    await this.#writing;
     await this.#writeCheckpoint();
-  }
-
-  /** The record of a key as this owner has it in memory, or undefined when it is put away. */
-  peek(token: string): ActorRecord<C> | undefined {
-    return this.#slots.get(token)?.hot?.record;
+    this.#due.stop();
   }
 
   #arrive(message: JsMsg): void | Promise<void> {
     const token = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-    const incoming = {
-      seq: message.seq,
-      at: Number(message.timestampNanos / 1_000_000n),
-      correlation: message.headers?.get('Plumb-Correlation') || message.headers?.get('Nats-Msg-Id') || String(message.seq),
-      body: undefined as unknown,
-      done: false,
-    };
-    this.#open.push(incoming);
-    try {
-      incoming.body = decode(message.data, message.headers);
-    } catch (error) {
-      this.#ports.log.error({ err: error, subject: message.subject, seq: message.seq }, 'journal message cannot be read');
-      incoming.body = { type: 'unreadable', error: (error as Error).message };
-    }
+    const tracked: Tracked = Object.assign(incoming(message), { done: false });
+    this.#open.push(tracked);
     const slot = this.#slot(token);
-    slot.queue.push(incoming);
-    if (!slot.busy) this.#run(slot);
+    if (slot) {
+      slot.queue.push(tracked);
+      if (!slot.busy) this.#run(slot);
+    } else {
+      this.#begin(this.#stray(message).then(() => this.#advance([tracked])));
+    }
     if (this.lag > maxOpen) return new Promise(resolve => { this.#resume = resolve; });
   }
 
-  #slot(token: string): Slot<C> {
+  /** Undefined for a subject that names no key of this partition. */
+  #slot(token: string): Hosted<C> | undefined {
     let slot = this.#slots.get(token);
     if (slot) {
-      // Newest used last, so that the first ones are the longest idle.
       this.#slots.delete(token);
     } else {
-      slot = { key: unescapeKey(token), token, hot: undefined, queue: [], busy: false, scheduled: new Map() };
+      const key = keyOf(token, this.number);
+      if (key === undefined) return undefined;
+      slot = {
+        key, token, kept: undefined, queue: [], busy: false, usedAt: 0,
+        journal: `sku.${this.number}.${token}`,
+        record: skuPartition.record(this.number, token),
+      };
       if (this.#slots.size >= maxHot) this.#putAway();
     }
+    slot.usedAt = performance.now();
     this.#slots.set(token, slot);
     return slot;
   }
 
+  /** Puts idle actors away, the longest unused first: those beyond the limit, and those unused for long. */
   #putAway(): void {
+    const limit = performance.now() - idleMs;
     for (const [token, slot] of this.#slots) {
-      if (slot.busy || slot.queue.length > 0) continue;
-      this.#slots.delete(token);
-      if (this.#slots.size < maxHot) return;
+      if (this.#slots.size < maxHot && slot.usedAt > limit) return;
+      if (!slot.busy) this.#slots.delete(token);
     }
   }
 
-  #run(slot: Slot<C>): void {
+  #run(slot: Hosted<C>): void {
     slot.busy = true;
-    const turn = this.#turn(slot).catch((error: unknown) => {
-      if (this.#stopping) return;
-      this.#stopping = true;
-      this.#ports.log.error({ err: error, key: slot.key, partition: this.number }, 'turn failed, giving the partition up');
+    this.#begin(this.#turn(slot));
+  }
+
+  #begin(work: Promise<void>): void {
+    const turn: Promise<void> = work.catch((error: unknown) => {
+      if (this.#stop.signal.aborted) return;
+      this.#ports.log.error({ err: error, partition: this.number }, 'turn failed, giving the partition up');
+      this.#stop.abort();
       this.#ports.onLost((error as Error).message);
-    }).finally(() => {
-      this.#turns.delete(turn);
-    });
+    }).finally(() => this.#turns.delete(turn));
     this.#turns.add(turn);
   }
 
-  async #turn(slot: Slot<C>): Promise<void> {
+  async #turn(slot: Hosted<C>): Promise<void> {
     // Let the messages that are already in the socket buffer join this turn.
     await Promise.resolve();
-    while (slot.queue.length > 0 && !this.#stopping) {
+    while (slot.queue.length > 0 && !this.#stop.signal.aborted) {
       const batch = slot.queue;
       slot.queue = [];
-      await this.#apply(slot, batch);
-      for (const message of batch) message.done = true;
-      this.#advance();
+      await takeTurn(this.#ports, slot, batch, this.#stop.signal);
+      this.#due.note(slot.token, slot.kept!.record);
+      this.#advance(batch);
       this.#ports.onTurn?.(batch.length);
     }
     slot.busy = false;
   }
 
-  /** Stores the batch in the record and performs what follows, or throws. */
-  async #apply(slot: Slot<C>, batch: readonly Incoming[]): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      slot.hot ??= await this.#load(slot.token, slot.key);
-      const { hot } = slot;
-      if (hot.record.quarantined) return;
-      const next = fold(this.#ports.kind, hot, batch);
-      if (next === undefined) {
-        // Applied by a former owner, who may have died before performing.
-        await this.#perform(slot, hot.record);
-        return;
-      }
-      const record = next.poison ? quarantine(next.record, next.poison, batch.at(-1)!.at) : next.record;
-      try {
-        const revision = await this.#ports.records.put(skuPartition.record(this.number, slot.token), record, hot.revision);
-        slot.hot = { record, revision, state: next.state };
-        if (next.poison) this.#ports.log.error({ err: next.poison, key: slot.key }, 'actor threw, its key is quarantined');
-        await this.#perform(slot, record);
-        return;
-      } catch (error) {
-        if (!(error instanceof PublishError) || attempt === storeTries || this.#stopping) throw error;
-        // Either another owner wrote, or our own write's answer was lost: the leader's record tells.
-        slot.hot = undefined;
-        if (!error.isConflict) await new Promise(resolve => setTimeout(resolve, Math.min(1_000, 50 * 2 ** attempt)));
-      }
-    }
-  }
-
-  async #load(token: string, key: string): Promise<Hot<C>> {
-    const stored = await this.#ports.records.get<ActorRecord<unknown>>(skuPartition.record(this.number, token));
-    return stored ? restored(this.#ports.kind, stored.value, stored.revision) : fresh(this.#ports.kind, key);
-  }
-
-  async #revive(token: string): Promise<void> {
-    const slot = this.#slot(token);
-    slot.hot ??= await this.#load(token, slot.key);
-    await this.#perform(slot, slot.hot.record);
-  }
-
-  async #perform(slot: Slot<C>, record: ActorRecord<C>): Promise<void> {
-    for (const [id, { at }] of Object.entries(record.due)) {
-      if (slot.scheduled.get(id) === at) continue;
-      slot.scheduled.set(id, at);
-      this.#ports.schedule(at, { key: slot.key, id, at });
-    }
-    if (Object.keys(record.due).length > 0) this.#pendingDue.add(slot.token);
-    else this.#pendingDue.delete(slot.token);
-    if (record.outbox.length > 0) await this.#ports.perform(record.outbox, record, slot.key);
+  /** A message under a subject that cannot be a key of this partition: nobody would ever apply it. */
+  async #stray(message: JsMsg): Promise<void> {
+    const { subject, seq } = message;
+    const error = `${subject} names no SKU of partition ${this.number}`;
+    this.#ports.log.error({ subject, seq }, 'stray message');
+    await this.#ports.perform([{
+      to: ['dead', 'stray', 'sku', String(seq)],
+      id: `stray:${seq}`,
+      body: { class: 'stray', subject, seq, message: error, heals: 'the message again, under the subject of its SKU', raw: Buffer.from(message.data).toString('base64') },
+    }]);
   }
 
   /** Moves the checkpoint past what is stored and performed. */
-  #advance(): void {
+  #advance(applied: readonly Tracked[]): void {
+    for (const message of applied) message.done = true;
     const before = this.#head;
     while (this.#open[this.#head]?.done) this.#head += 1;
     if (this.#head === before) return;
-    this.#checkpoint = { ...this.#checkpoint, seq: this.#open[this.#head - 1]!.seq };
-    this.#checkpointDirty = true;
+    this.#seq = this.#open[this.#head - 1]!.seq;
+    this.#dirty = true;
     if (this.#head > 1_024 || this.#head === this.#open.length) {
       this.#open = this.#open.slice(this.#head);
       this.#head = 0;
@@ -255,28 +230,50 @@ export class Partition<C> {
     }
   }
 
+  #tick(): void {
+    this.#putAway();
+    this.#writing ??= this.#writeCheckpoint().finally(() => { this.#writing = undefined; });
+  }
+
+  /** Takes the checkpoint over for this epoch: no former owner can write it from here on. */
+  async #fence(): Promise<Checkpoint> {
+    const subject = skuPartition.checkpoint(this.number);
+    for (;;) {
+      const { value, revision } = await this.#ports.records.read<Checkpoint>(subject);
+      const mine: Checkpoint = { v: 1, epoch: this.#epoch, seq: value?.seq ?? 0, due: value?.due ?? {} };
+      try {
+        this.#revision = await this.#ports.records.put(subject, mine, revision, maxCheckpointBytes);
+        return mine;
+      } catch (error) {
+        if (!(error instanceof PublishError && error.isConflict)) throw error;
+      }
+    }
+  }
+
   async #writeCheckpoint(): Promise<void> {
-    if (!this.#checkpointDirty) return;
-    this.#checkpointDirty = false;
-    this.#checkpoint = { ...this.#checkpoint, due: [...this.#pendingDue] };
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    const { records, log, onLost } = this.#ports;
+    const subject = skuPartition.checkpoint(this.number);
+    const checkpoint: Checkpoint = { v: 1, epoch: this.#epoch, seq: this.#seq, due: this.#due.entries() };
     try {
-      this.#checkpointRevision = await this.#ports.records.put(skuPartition.checkpoint(this.number), this.#checkpoint, this.#checkpointRevision);
+      this.#revision = await records.put(subject, checkpoint, this.#revision, maxCheckpointBytes);
     } catch (error) {
-      if (error instanceof PublishError && error.isConflict) return this.#stopping ? undefined : this.#ports.onLost('another owner moved the checkpoint');
-      this.#checkpointDirty = true;
-      const stored = await this.#ports.records.get<Checkpoint>(skuPartition.checkpoint(this.number)).catch(() => undefined);
-      if (stored) this.#checkpointRevision = stored.revision;
+      this.#dirty = true;
+      const stored = await records.get<Checkpoint>(subject).catch(() => undefined);
+      if (stored?.value.epoch === this.#epoch) this.#revision = stored.revision; // Our own, whose answer was lost.
+      else if (stored && !this.#stop.signal.aborted) onLost(`epoch ${stored.value.epoch} has the checkpoint`);
+      else log.warn({ err: error, partition: this.number }, 'checkpoint could not be written');
     }
   }
 }
 
-/** What was folded before the poison is kept; the message itself and all later ones wait for a person. */
-function quarantine<C>(record: ActorRecord<C>, poison: PoisonError, at: number): ActorRecord<C> {
-  const body = { class: 'poison', message: poison.message, heals: 'a new version of Plumb that can apply it', seq: poison.seq, at };
-  const { context } = record as { context: { sku?: string } };
-  return {
-    ...record,
-    quarantined: { seq: poison.seq, at, error: poison.message },
-    outbox: [...record.outbox, { to: ['dead', 'poison', 'sku', context.sku ?? 'unknown'], id: `poison:${poison.seq}`, body }],
-  };
+/** The key that a token stands for, if it stands for one of this partition. */
+function keyOf(token: string, partition: number): string | undefined {
+  try {
+    const key = unescapeKey(token);
+    return partitionOf(key) === partition && escapeKey(key) === token ? key : undefined;
+  } catch {
+    return undefined;
+  }
 }

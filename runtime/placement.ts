@@ -26,8 +26,9 @@ export interface Owned {
   release(): Promise<void>;
 }
 
-interface Epoch { owner: string | null; at: number }
-interface Held { owned: Owned; revision: number }
+/** `run` names the process. `at`, epoch ms, is for people. */
+interface Epoch { owner: string | null; run: string; at: number }
+interface Held { owned: Owned; revision: number; failed: boolean }
 
 /** FNV-1a alone spreads badly over few nodes; the murmur finaliser mixes it (nats-findings A4). */
 function weight(unit: string, node: string): number {
@@ -48,6 +49,11 @@ export function ownerOf(unit: string, live: readonly string[]): string | undefin
   return best;
 }
 
+/** Units that change hands at the same time: few, so that none waits behind many. */
+const maxChanging = 16;
+/** A unit given up is not taken again at once; doubled each time, up to the second. */
+const restMs = [500, 30_000] as const;
+
 export class Placement {
   readonly #units: Map<string, Unit>;
   readonly #byEpoch: Map<string, Unit>;
@@ -56,10 +62,13 @@ export class Placement {
   readonly #log: Logger;
   readonly #node: string;
   readonly #readers: Reader[];
+  /** Who owns what, as far as this node has heard. */
   readonly #seen = new Map<string, { epoch: Epoch; revision: number }>();
   readonly #held = new Map<string, Held>();
   /** Units being taken or let go; one change at a time each. */
   readonly #busy = new Map<string, Promise<void>>();
+  /** Units that could not be worked on: how long to rest next time, and until when now, monotonic ms. */
+  readonly #failed = new Map<string, { restMs: number; until: number }>();
   readonly #ready: Promise<unknown>;
   #timer: NodeJS.Timeout | undefined;
   #leaving = false;
@@ -73,16 +82,17 @@ export class Placement {
     this.#node = options.membership.node;
     const ready: Promise<void>[] = [];
     this.#readers = ([['KV_sku', '$KV.sku.*._epoch'], ['KV_channel', '$KV.channel.*._epoch']] as const).map(([stream, filter]) => {
-      let caughtUp!: () => void;
-      ready.push(new Promise(resolve => { caughtUp = resolve; }));
+      const caughtUp = Promise.withResolvers<void>();
+      ready.push(caughtUp.promise);
       return new Reader(js, {
         stream,
         filter,
         from: 'last-per-subject',
         name: `epochs-${this.#node}`,
         idleHeartbeatMs: 500,
-        onCaughtUp: caughtUp,
-        onMessage: message => this.#observe(message.subject, JSON.parse(message.string()) as Epoch, message.seq),
+        onCaughtUp: caughtUp.resolve,
+        onError: error => this.#log.warn({ err: error }, 'epoch reader broke, reading on'),
+        onMessage: message => this.#observe(message.subject, message.data.length === 0 ? { ...nobody } : message.json<Epoch>(), message.seq),
       });
     });
     this.#ready = Promise.all(ready);
@@ -99,43 +109,66 @@ export class Placement {
     return [...this.#held.keys()];
   }
 
-  /** Takes what should be ours and is free, lets go of what should be another's. Called on every change. */
+  /**
+   * Compares what is with what should be, and changes what differs: takes what should be ours and is free, lets go of
+   * what should be another's or was taken. Called on every change and four times a second, so nothing rests on a
+   * message being heard or an answer arriving.
+   */
   settle(): void {
     if (this.#leaving || !this.#membership.steady) return;
-    const { live } = this.#membership;
-    if (!live.includes(this.#node)) return;
+    const { live, takers } = this.#membership;
     for (const unit of this.#units.values()) {
+      if (this.#busy.size >= maxChanging) return;
       if (this.#busy.has(unit.id)) continue;
-      const wanted = ownerOf(unit.id, live) === this.#node;
-      const held = this.#held.has(unit.id);
-      if (wanted && !held && this.#isFree(unit, live)) this.#change(unit, () => this.#take(unit));
-      else if (!wanted && held) this.#change(unit, () => this.#release(unit, true));
+      const held = this.#held.get(unit.id);
+      const wanted = ownerOf(unit.id, takers) === this.#node;
+      if (held && this.#isTaken(unit, held)) this.#change(unit, () => this.#drop(unit));
+      else if (held && (!wanted || held.failed)) this.#change(unit, () => this.#release(unit));
+      else if (!held && wanted && this.#isFree(unit, live)) this.#change(unit, () => this.#take(unit));
+      else if (!held && !wanted && this.#seen.get(unit.id)?.epoch.owner === this.#node) this.#change(unit, () => this.#handOver(unit, this.#seen.get(unit.id)!.revision));
     }
   }
 
-  /** Gives a unit up because it cannot be worked on here; it is taken again, here or elsewhere. */
+  /** Gives a unit up because it cannot be worked on here; it is taken again after a rest. */
   giveUp(id: string, reason: string): void {
-    const unit = this.#units.get(id);
-    if (!unit || !this.#held.has(id)) return;
+    const held = this.#held.get(id);
+    if (!held || held.failed) return;
     this.#log.warn({ unit: id, reason }, 'unit given up');
-    void (this.#busy.get(id) ?? Promise.resolve()).then(() => this.#change(unit, () => this.#release(unit, true)));
+    held.failed = true;
+    this.#rest(id);
+    this.settle();
   }
 
-  /** Hands everything over, a few at a time so that none waits behind many. */
+  /** Hands everything over, a few at a time. The membership must say `leaving` before, or nobody takes it. */
   async leave(): Promise<void> {
     this.#leaving = true;
     clearInterval(this.#timer);
     await Promise.allSettled(this.#busy.values());
     const ids = [...this.#held.keys()];
-    for (let i = 0; i < ids.length; i += 16) {
-      await Promise.allSettled(ids.slice(i, i + 16).map(id => this.#release(this.#units.get(id)!, true)));
+    for (let i = 0; i < ids.length; i += maxChanging) {
+      const outcomes = await Promise.allSettled(ids.slice(i, i + maxChanging).map(id => this.#release(this.#units.get(id)!)));
+      for (const outcome of outcomes) if (outcome.status === 'rejected') this.#log.warn({ err: outcome.reason as unknown }, 'unit could not be handed over');
     }
     await Promise.all(this.#readers.map(reader => reader.stop()));
   }
 
+  #rest(id: string): void {
+    const now = performance.now();
+    const before = this.#failed.get(id);
+    const rest = before && now - before.until < restMs[1] ? before.restMs : restMs[0];
+    this.#failed.set(id, { restMs: Math.min(restMs[1], rest * 2), until: now + rest });
+  }
+
   #isFree(unit: Unit, live: readonly string[]): boolean {
+    if ((this.#failed.get(unit.id)?.until ?? 0) > performance.now()) return false;
     const owner = this.#seen.get(unit.id)?.epoch.owner;
     return owner === undefined || owner === null || owner === this.#node || !live.includes(owner);
+  }
+
+  /** Somebody took it from us: we were thought dead, or a younger process has our name. */
+  #isTaken(unit: Unit, held: Held): boolean {
+    const seen = this.#seen.get(unit.id);
+    return seen !== undefined && seen.revision > held.revision && !ours(seen.epoch, this.#membership);
   }
 
   #observe(subject: string, epoch: Epoch, revision: number): void {
@@ -144,55 +177,69 @@ export class Placement {
     const before = this.#seen.get(unit.id);
     if (before && before.revision >= revision) return;
     this.#seen.set(unit.id, { epoch, revision });
-    const held = this.#held.get(unit.id);
-    // Somebody took it from us: we were thought dead. Stop at once; nothing of ours is worth writing.
-    if (held && revision > held.revision && epoch.owner !== this.#node) {
-      this.#log.warn({ unit: unit.id, owner: epoch.owner }, 'unit was taken by another node');
-      this.#change(unit, () => this.#release(unit, false));
-    } else if (epoch.owner === null) this.settle();
+    if (epoch.owner !== this.#node || epoch.run !== this.#membership.run) this.settle();
   }
 
   #change(unit: Unit, act: () => Promise<void>): void {
-    const running = act()
-      .catch((error: unknown) => this.#log.warn({ err: error, unit: unit.id }, 'placement change failed, tried again'))
-      .finally(() => this.#busy.delete(unit.id));
+    const running = act().then(
+      () => {
+        this.#busy.delete(unit.id);
+        this.settle();
+      },
+      (error: unknown) => {
+        this.#busy.delete(unit.id);
+        this.#log.warn({ err: error, unit: unit.id }, 'placement change failed, tried again');
+      },
+    );
     this.#busy.set(unit.id, running);
   }
 
   async #take(unit: Unit): Promise<void> {
-    const before = this.#seen.get(unit.id);
-    let revision: number;
-    try {
-      revision = await this.#records.put(unit.epoch, { owner: this.#node, at: Date.now() } satisfies Epoch, before?.revision ?? 0);
-    } catch (error) {
-      if (!(error instanceof PublishError)) throw error;
-      // Another was quicker, or our answer was lost: the leader's record tells.
-      const stored = await this.#records.get<Epoch>(unit.epoch);
-      if (!stored) return;
-      this.#observe(unit.epoch, stored.value, stored.revision);
-      if (stored.value.owner !== this.#node) return;
-      revision = stored.revision;
-    }
-    this.#seen.set(unit.id, { epoch: { owner: this.#node, at: Date.now() }, revision });
-    const owned = await unit.acquire(revision);
-    this.#held.set(unit.id, { owned, revision });
-    const seen = this.#seen.get(unit.id)!;
-    if (seen.revision > revision && seen.epoch.owner !== this.#node) await this.#release(unit, false);
+    const revision = await this.#write(unit, { owner: this.#node, run: this.#membership.run, at: Date.now() }, this.#seen.get(unit.id)?.revision ?? 0);
+    if (revision === undefined) return;
+    const owned = await unit.acquire(revision).catch((error: unknown) => {
+      this.#rest(unit.id);
+      throw error;
+    });
+    this.#held.set(unit.id, { owned, revision, failed: false });
   }
 
-  /** @param handOver writes `owner: null`, so that the next owner need not wait for the TTL */
-  async #release(unit: Unit, handOver: boolean): Promise<void> {
-    const held = this.#held.get(unit.id);
-    if (!held) return;
-    this.#held.delete(unit.id);
+  async #release(unit: Unit): Promise<void> {
+    const { revision } = this.#held.get(unit.id)!;
+    await this.#drop(unit);
+    await this.#handOver(unit, revision);
+  }
+
+  /** Ends our work. */
+  async #drop(unit: Unit): Promise<void> {
+    const held = this.#held.get(unit.id)!;
+    if (this.#isTaken(unit, held)) this.#log.warn({ unit: unit.id, owner: this.#seen.get(unit.id)!.epoch.owner }, 'unit was taken by another node');
     await held.owned.release();
-    if (!handOver) return;
+    this.#held.delete(unit.id);
+  }
+
+  /** The next owner need not wait for the TTL. */
+  async #handOver(unit: Unit, revision: number): Promise<void> {
+    await this.#write(unit, { ...nobody, at: Date.now() }, revision);
+  }
+
+  /** @returns the epoch if it is as wanted now, whatever became of the answer; undefined when another was quicker */
+  async #write(unit: Unit, wanted: Epoch, revision: number): Promise<number | undefined> {
     try {
-      const revision = await this.#records.put(unit.epoch, { owner: null, at: Date.now() } satisfies Epoch, held.revision);
-      this.#seen.set(unit.id, { epoch: { owner: null, at: Date.now() }, revision });
+      const written = await this.#records.put(unit.epoch, wanted, revision);
+      this.#seen.set(unit.id, { epoch: wanted, revision: written });
+      return written;
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
-      this.#log.info({ unit: unit.id }, 'unit was taken before it was handed over');
+      const { value, revision: stored } = await this.#records.read<Epoch>(unit.epoch);
+      this.#seen.set(unit.id, { epoch: value ?? nobody, revision: stored });
+      return value && value.owner === wanted.owner && value.run === wanted.run ? stored : undefined;
     }
   }
+}
+
+const nobody: Epoch = { owner: null, run: '', at: 0 };
+
+function ours(epoch: Epoch | undefined, { node, run }: Membership): boolean {
+  return epoch?.owner === node && epoch.run === run;
 }

@@ -29,7 +29,14 @@ export class PublishError extends Error {
   }
 }
 
-interface Waiting { resolve(ack: Ack): void; reject(error: PublishError): void; at: number; subject: string }
+interface Waiting {
+  resolve(ack: Ack): void;
+  /** Takes the answer as it came, where it is no ack. */
+  raw?(data: Uint8Array): void;
+  reject(error: PublishError): void;
+  at: number;
+  subject: string;
+}
 
 const timeoutMs = 5_000;
 
@@ -40,6 +47,7 @@ export class Publisher {
   readonly #waiting = new Map<number, Waiting>();
   readonly #sweep: NodeJS.Timeout;
   #next = 0;
+  #linked = true;
 
   constructor(nc: NatsConnection, inboxPrefix: string) {
     this.#nc = nc;
@@ -54,6 +62,7 @@ export class Publisher {
     } });
     this.#sweep = setInterval(() => this.#expire(), 500);
     this.#sweep.unref();
+    void this.#follow();
   }
 
   get inFlight(): number {
@@ -71,21 +80,55 @@ export class Publisher {
         meta ??= headers();
         meta.set('Nats-Expected-Last-Subject-Sequence', String(expected));
       }
-      this.#waiting.set(number, { resolve, reject, at: performance.now(), subject });
-      try {
-        this.#nc.publish(subject, data, meta ? { reply: `${this.#inbox}.${number}`, headers: meta } : { reply: `${this.#inbox}.${number}` });
-      } catch (error) {
-        this.#waiting.delete(number);
-        reject(new PublishError(`publish on ${subject}: ${(error as Error).message}`));
-      }
+      this.#send(number, { resolve, reject, at: performance.now(), subject }, data, meta);
+    });
+  }
+
+  /**
+   * Asks and takes whatever is answered.
+   *
+   * @throws {PublishError}
+   */
+  request(subject: string, data: Uint8Array): Promise<Uint8Array> {
+    return new Promise((raw, reject) => {
+      this.#send(++this.#next, { resolve: () => {}, raw, reject, at: performance.now(), subject }, data);
     });
   }
 
   close(): void {
     clearInterval(this.#sweep);
     this.#subscription.unsubscribe();
-    for (const waiting of this.#waiting.values()) waiting.reject(new PublishError(`publish on ${waiting.subject}: connection closed`));
+    this.#fail('connection closed');
+  }
+
+  #send(number: number, waiting: Waiting, data: Uint8Array, meta?: MsgHdrs): void {
+    // What is sent while there is no connection is dropped without a word (nats-findings fact 11).
+    if (!this.#linked) return waiting.reject(new PublishError(`${waiting.subject}: no connection to the broker`));
+    this.#waiting.set(number, waiting);
+    const reply = `${this.#inbox}.${number}`;
+    try {
+      this.#nc.publish(waiting.subject, data, meta ? { reply, headers: meta } : { reply });
+    } catch (error) {
+      this.#waiting.delete(number);
+      waiting.reject(new PublishError(`${waiting.subject}: ${(error as Error).message}`));
+    }
+  }
+
+  /** A lost connection takes the answers with it: who waits is told at once that nothing is known. */
+  async #follow(): Promise<void> {
+    for await (const { type } of this.#nc.status()) {
+      if (type === 'reconnect') this.#linked = true;
+      else if (type === 'disconnect') {
+        this.#linked = false;
+        this.#fail('the connection to the broker was lost');
+      }
+    }
+  }
+
+  #fail(why: string): void {
+    const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
+    for (const { subject, reject } of waiting) reject(new PublishError(`${subject}: ${why}`));
   }
 
   #expire(): void {
@@ -93,14 +136,15 @@ export class Publisher {
     for (const [number, waiting] of this.#waiting) {
       if (waiting.at > limit) break;
       this.#waiting.delete(number);
-      waiting.reject(new PublishError(`publish on ${waiting.subject}: no answer within ${timeoutMs} ms`));
+      waiting.reject(new PublishError(`${waiting.subject}: no answer within ${timeoutMs} ms`));
     }
   }
 }
 
 function settle(waiting: Waiting, data: Uint8Array, status: number | undefined): void {
-  if (data.length === 0) return waiting.reject(new PublishError(`publish on ${waiting.subject}: ${status === 503 ? 'no stream takes it, or no leader' : 'empty answer'}`, status));
+  if (data.length > 0 && waiting.raw) return waiting.raw(data);
+  if (data.length === 0) return waiting.reject(new PublishError(`${waiting.subject}: ${status === 503 ? 'no stream takes it, or no leader' : 'empty answer'}`, status));
   const answer = JSON.parse(Buffer.from(data).toString()) as { stream?: string; seq?: number; duplicate?: boolean; error?: { err_code: number; description: string } };
-  if (answer.error) return waiting.reject(new PublishError(`publish on ${waiting.subject}: ${answer.error.description}`, answer.error.err_code));
+  if (answer.error) return waiting.reject(new PublishError(`${waiting.subject}: ${answer.error.description}`, answer.error.err_code));
   waiting.resolve({ stream: answer.stream ?? '', seq: answer.seq ?? 0, duplicate: answer.duplicate === true });
 }

@@ -11,7 +11,7 @@ export interface ReaderOptions {
   filter: string | string[];
   /** First sequence wanted, or the newest message of each subject, or only what comes from now on. */
   from: number | 'last-per-subject' | 'new';
-  /** Told of each message in order; a promise holds back the next one. */
+  /** Told of each message in order; a promise holds back the next one. A message it throws on is handed out again. */
   onMessage(message: JsMsg): void | Promise<void>;
   /** Called once when everything that was there at the start has been read. */
   onCaughtUp?(): void;
@@ -24,6 +24,8 @@ export interface ReaderOptions {
 export class Reader {
   readonly #js: JetStreamClient;
   readonly #options: ReaderOptions;
+  /** Ends the wait that the reader is in, if any. */
+  #wake: () => void = () => {};
   #messages: ConsumerMessages | undefined;
   #stopped = false;
   #last = 0;
@@ -36,9 +38,10 @@ export class Reader {
     this.done = this.#run();
   }
 
-  /** Stops reading; messages handed out before may still be in work when this resolves. */
+  /** Nothing is handed out any more, not even what was read; messages handed out before may still be in work. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#wake();
     this.#messages?.stop();
     await this.done;
   }
@@ -50,7 +53,7 @@ export class Reader {
       } catch (error) {
         if (this.#stopped) return;
         this.#options.onError?.(error as Error);
-        await new Promise(resolve => setTimeout(resolve, 250));
+        await this.#wait(resolve => { setTimeout(resolve, 250); });
       }
     }
   }
@@ -71,15 +74,23 @@ export class Reader {
   }
 
   async #consume(consumer: Consumer, idleHeartbeatMs: number): Promise<void> {
-    if (!this.#caughtUp && (await consumer.info()).num_pending === 0) this.#catchUp();
+    if (!this.#caughtUp && this.#options.onCaughtUp && (await consumer.info()).num_pending === 0) this.#catchUp();
     this.#messages = await consumer.consume({ max_messages: 500, expires: 5_000, idle_heartbeat: idleHeartbeatMs });
     if (this.#stopped) this.#messages.stop();
     for await (const message of this.#messages) {
+      if (this.#stopped) return;
       const held = this.#options.onMessage(message);
-      if (held) await held;
+      if (held) await this.#wait((resolve, reject) => { held.then(resolve, reject); });
       this.#last = message.seq;
       if (!this.#caughtUp && message.info.pending === 0) this.#catchUp();
     }
+  }
+
+  #wait(until: (resolve: () => void, reject: (error: unknown) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#wake = resolve;
+      until(resolve, reject);
+    });
   }
 
   #catchUp(): void {

@@ -2,43 +2,82 @@
  * Records in KV: read from the stream's leader, written by compare-and-set on their own key. The revision of a
  * record is its sequence in the bucket's stream; 0 means that there is none.
  */
-import type { NatsConnection } from 'nats';
 import { encodeJson } from './codec.ts';
 import type { Publisher } from './publisher.ts';
 import { PublishError } from './publisher.ts';
 
 export interface Stored<T> { value: T; revision: number }
 
+/** Bytes of one record. Far below what the broker takes, far above what a SKU needs: beyond it something grows for ever. */
+export const maxRecordBytes = 512 * 1024;
+
+/** A record that cannot be written (too large, no JSON), or one that is stored and is no record. */
+export class RecordError extends Error {
+  override readonly name = 'RecordError';
+  /** Of the stored one; 0 when it was to be written. */
+  readonly revision: number;
+
+  constructor(message: string, revision = 0, cause?: unknown) {
+    super(message, { cause });
+    this.revision = revision;
+  }
+}
+
 export class Records {
-  readonly #nc: NatsConnection;
   readonly #publisher: Publisher;
 
-  constructor(nc: NatsConnection, publisher: Publisher) {
-    this.#nc = nc;
+  constructor(publisher: Publisher) {
     this.#publisher = publisher;
   }
 
-  /** The newest value by the stream's leader: what a compare-and-set may be built on. Undefined where there is none. */
+  /**
+   * The newest value by the stream's leader: what a compare-and-set may be built on. Undefined where there is none.
+   *
+   * @throws {PublishError}
+   */
   async get<T>(subject: string): Promise<Stored<T> | undefined> {
-    const bucket = subject.slice('$KV.'.length, subject.indexOf('.', '$KV.'.length));
-    const reply = await this.#nc.request(`$JS.API.STREAM.MSG.GET.KV_${bucket}`, JSON.stringify({ last_by_subj: subject }), { timeout: 5_000 });
-    const answer = reply.json() as { error?: { err_code: number; description: string }; message?: { seq: number; data?: string; hdrs?: string } };
-    if (answer.error) {
-      if (answer.error.err_code === 10037) return undefined;
-      throw new PublishError(`read of ${subject}: ${answer.error.description}`, answer.error.err_code);
-    }
-    const { seq, data } = answer.message!;
-    // A deletion leaves an empty message whose sequence is still the revision.
-    if (data === undefined || data === '') return undefined;
-    return { value: JSON.parse(Buffer.from(data, 'base64').toString()) as T, revision: seq };
+    const { value, revision } = await this.read<T>(subject);
+    return value === undefined ? undefined : { value, revision };
   }
 
   /**
+   * As `get`; a deleted value is absent and keeps a revision, one that never was has revision 0.
+   *
+   * @throws {PublishError}
+   * @throws {RecordError} when what is stored is not JSON
+   */
+  async read<T>(subject: string): Promise<{ value?: T; revision: number }> {
+    const bucket = subject.slice('$KV.'.length, subject.indexOf('.', '$KV.'.length));
+    const reply = await this.#publisher.request(`$JS.API.STREAM.MSG.GET.KV_${bucket}`, encodeJson({ last_by_subj: subject }));
+    const answer = JSON.parse(Buffer.from(reply).toString()) as { error?: { err_code: number; description: string }; message?: { seq: number; data?: string } };
+    if (answer.error) {
+      if (answer.error.err_code === 10037) return { revision: 0 };
+      throw new PublishError(`read of ${subject}: ${answer.error.description}`, answer.error.err_code);
+    }
+    const { seq, data } = answer.message!;
+    if (data === undefined || data === '') return { revision: seq };
+    try {
+      return { value: JSON.parse(Buffer.from(data, 'base64').toString()) as T, revision: seq };
+    } catch (error) {
+      throw new RecordError(`${subject} is not JSON: ${(error as Error).message}`, seq, error);
+    }
+  }
+
+  /**
+   * @param most bytes it may take
    * @returns the new revision
    * @throws {PublishError} `isConflict` when another revision is there, `isUnknown` when no answer came
+   * @throws {RecordError} before anything is sent
    */
-  async put(subject: string, value: unknown, revision: number): Promise<number> {
-    return (await this.#publisher.publish(subject, encodeJson(value), undefined, revision)).seq;
+  async put(subject: string, value: unknown, revision: number, most = maxRecordBytes): Promise<number> {
+    let data: Uint8Array;
+    try {
+      data = encodeJson(value);
+    } catch (error) {
+      throw new RecordError(`${subject} cannot be written as JSON: ${(error as Error).message}`, 0, error);
+    }
+    if (data.length > most) throw new RecordError(`${subject} would take ${data.length} bytes, ${most} at most`);
+    return (await this.#publisher.publish(subject, data, undefined, revision)).seq;
   }
 
   /** Writes whatever is there; for values that only their owner writes and that nothing is decided on. */

@@ -40,6 +40,15 @@ function hexEscape(character: string): string {
   return `=${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
+/**
+ * The subject of an effect. The first token names the stream and stands as it is; keys behind it are escaped.
+ *
+ * @throws {RangeError} for a key that has no token
+ */
+export function subjectOf([first, ...rest]: readonly string[]): string {
+  return [first, ...rest.map(escapeKey)].join('.');
+}
+
 const utf8 = new TextEncoder();
 
 /** FNV-1a 32 of the key mod the partition count: what the server's own `partition()` transform computes. */

@@ -4,11 +4,14 @@ import { Heap } from '../actors/heap.ts';
 export class Timers<T> {
   readonly #heap = new Heap<T>();
   readonly #fire: (value: T, at: number) => void;
+  readonly #now: () => number;
   #timeout: NodeJS.Timeout | undefined;
   #armedFor = Infinity;
 
-  constructor(fire: (value: T, at: number) => void) {
+  /** @param now the clock that due times are in, epoch ms */
+  constructor(fire: (value: T, at: number) => void, now: () => number = Date.now) {
     this.#fire = fire;
+    this.#now = now;
   }
 
   get size(): number {
@@ -31,11 +34,11 @@ export class Timers<T> {
     const at = this.#heap.nextAt;
     this.#armedFor = at ?? Infinity;
     if (at === undefined) return;
-    this.#timeout = setTimeout(() => this.#run(), Math.min(Math.max(0, at - Date.now()), 2 ** 31 - 1));
+    this.#timeout = setTimeout(() => this.#run(), Math.min(Math.max(0, at - this.#now()), 2 ** 31 - 1));
   }
 
   #run(): void {
-    const now = Date.now();
+    const now = this.#now();
     for (let due = this.#heap.take(now); due; due = this.#heap.take(now)) this.#fire(due.value, due.at);
     this.#arm();
   }

@@ -1,0 +1,209 @@
+/** A round: nodes under load, faults one after the other as the seed has it, then rest, judgement and figures. */
+import { Dice } from '../../../deploy/demo/dice.ts';
+import type { Stock } from '../../../actors/sku/protocol.ts';
+import type { ActorRecord } from '../../../runtime/actor.ts';
+import { partitionCount, unescapeKey } from '../../../runtime/subjects.ts';
+import { judge, longestWait, look, owned, takeOver } from './audit.ts';
+import type { Verdict } from './audit.ts';
+import type { End } from './nodes.ts';
+import { Traffic } from './traffic.ts';
+import type { World } from './world.ts';
+import { eventually, pause } from './world.ts';
+
+/**
+ * `kill` and `all` are SIGKILL, of one node and of every node; `zombie` is SIGSTOP and SIGCONT; `drain` is SIGTERM;
+ * `silence` and `reset` cut a node's link; `server` is SIGKILL of a broker server, `both` of one and a node with it.
+ */
+export type FaultKind = 'kill' | 'all' | 'zombie' | 'drain' | 'silence' | 'reset' | 'server' | 'both';
+
+export interface Fault {
+  kind: FaultKind;
+  node: string;
+  server: number;
+  /** Since the one before was over. */
+  afterMs: number;
+  /** Until the killed are started again, the paused woken, the cut healed. */
+  lastsMs: number;
+}
+
+/** A fault that happened. Times are epoch ms by the clock of this machine, which the broker shares. */
+export interface Incident extends Fault {
+  at: number;
+  /** Partitions that the node owned then, all of them for `all` and `server`. */
+  partitions: number[];
+  end?: End;
+  /** From the fault until each of the partitions was served again, ms. */
+  takeOver: number[];
+  /** The longest wait of a message of each of the partitions while the fault lasted, ms. */
+  waits: number[];
+}
+
+export interface Outcome {
+  incidents: Incident[];
+  verdict: Verdict;
+  /** Partitions that no running node owned at the end. */
+  unserved: number;
+}
+
+/** Draws order, victims and times. The same seed and wishes give the same schedule. */
+export function schedule(seed: number, nodes: readonly string[], wanted: Partial<Record<FaultKind, number>>, servers = 1): Fault[] {
+  const dice = new Dice(seed, 'schedule');
+  const kinds = Object.entries(wanted).flatMap(([kind, count]) => Array.from({ length: count }, () => kind as FaultKind));
+  for (let n = kinds.length - 1; n > 0; n--) {
+    const other = dice.between(0, n);
+    [kinds[n], kinds[other]] = [kinds[other]!, kinds[n]!];
+  }
+  return kinds.map(kind => ({
+    kind,
+    node: nodes[dice.between(0, nodes.length - 1)]!,
+    server: dice.between(0, servers - 1),
+    afterMs: dice.between(0, 1_200),
+    // A killed node is back before others miss it, or long after; a paused or cut one is missed in any case.
+    lastsMs: kind === 'kill' ? (dice.chance(0.3) ? dice.between(0, 800) : dice.between(4_500, 5_500))
+      : kind === 'zombie' ? dice.between(4_500, 8_000)
+      : kind === 'silence' || kind === 'reset' ? dice.between(4_500, 6_500)
+      : kind === 'server' ? dice.between(500, 3_000)
+      : dice.between(1_000, 4_500),
+  }));
+}
+
+export function tell({ kind, node, server, afterMs, lastsMs }: Fault): string {
+  const what = kind === 'all' ? 'every node' : kind === 'server' ? `server ${server}` : kind === 'both' ? `server ${server} and ${node}` : node;
+  return `+${afterMs} ms ${kind} ${what} for ${lastsMs} ms`;
+}
+
+/** What the round sees of records while it runs. */
+class Watch {
+  /** When a record of each partition was last stored. */
+  readonly seen = new Map<number, number>();
+
+  constructor(world: World, traffic: Traffic) {
+    world.nc.subscribe('kvpub.sku.*.*', { callback: (_error, message) => {
+      const [, , partition, token] = message.subject.split('.') as [string, string, string, string];
+      if (token.startsWith('_')) return;
+      this.seen.set(Number(partition), performance.now());
+      const record = message.json<ActorRecord<Stock>>();
+      for (const [account, { intent, proof }] of Object.entries(record.context.outlets)) {
+        if (intent && proof?.version !== intent.version) traffic.answer(record.context.sku, account, intent.signature, intent.quantity);
+      }
+    } });
+  }
+
+  /** Every partition stored something within the last second: the probes come five times as often. */
+  everyPartitionServes(): boolean {
+    const limit = performance.now() - 1_000;
+    return this.seen.size === partitionCount && [...this.seen.values()].every(at => at > limit);
+  }
+}
+
+export async function run(world: World, faults: readonly Fault[], { seed, perSecond = 120 }: { seed: number; perSecond?: number }): Promise<Outcome> {
+  const { js, jsm, nodes } = world;
+  const traffic = new Traffic(js, seed);
+  const watch = new Watch(world, traffic);
+  await Promise.all(nodes.map(node => node.start()));
+  await traffic.open();
+  traffic.run(perSecond);
+  const serving = (): Promise<number> => eventually('every partition serves', 25_000, () => watch.everyPartitionServes());
+  await serving();
+
+  const struck: (Fault & { at: number; until: number; end?: End })[] = [];
+  for (const fault of faults) {
+    await pause(fault.afterMs);
+    const at = Date.now();
+    const end = await strike(world, fault);
+    struck.push({ ...fault, at, until: Date.now(), ...(end && { end }) });
+    await serving();
+  }
+  await traffic.stop();
+  await eventually('everything is applied, and no timer or effect is left', 25_000, () => atRest(world));
+
+  const picture = await look(js, jsm);
+  const { bytes } = await records(world);
+  const running = new Set(nodes.filter(node => node.running).map(node => node.id));
+  const all = Array.from({ length: partitionCount }, (_, partition) => partition);
+  return {
+    verdict: judge(picture, bytes, traffic.acknowledged),
+    unserved: all.filter(partition => !running.has(picture.epochs.get(partition)?.at(-1)?.owner ?? '')).length,
+    incidents: struck.map(({ until, ...fault }) => {
+      const partitions = fault.kind === 'all' || fault.kind === 'server' || fault.kind === 'both' ? all : owned(picture, fault.node, fault.at);
+      return {
+        ...fault, partitions,
+        takeOver: takeOver(picture, partitions, fault.at),
+        waits: longestWait(picture, partitions, fault.at - 500, until),
+      };
+    }),
+  };
+}
+
+async function strike(world: World, { kind, node: id, server, lastsMs }: Fault): Promise<End | undefined> {
+  const node = world.node(id);
+  const link = world.links[world.nodes.indexOf(node)];
+  switch (kind) {
+    case 'kill':
+      await node.kill();
+      await pause(lastsMs);
+      await node.start();
+      return undefined;
+    case 'all':
+      await Promise.all(world.nodes.map(each => each.kill()));
+      await pause(lastsMs);
+      await Promise.all(world.nodes.map(each => each.start()));
+      return undefined;
+    case 'zombie':
+      node.pause();
+      await pause(lastsMs);
+      node.wake();
+      return undefined;
+    case 'drain': {
+      const end = await node.drain();
+      await pause(lastsMs);
+      await node.start();
+      return end;
+    }
+    case 'silence':
+    case 'reset':
+      link!.cut(kind === 'silence' ? 'silent' : 'reset');
+      await pause(lastsMs);
+      link!.heal();
+      return undefined;
+    case 'server':
+      await world.broker.kill(server);
+      await pause(lastsMs);
+      await world.broker.restart(server);
+      return undefined;
+    case 'both':
+      await Promise.all([world.broker.kill(server), node.kill()]);
+      await pause(lastsMs);
+      await world.broker.restart(server);
+      await node.start();
+      return undefined;
+  }
+}
+
+/** Every record contains its whole journal, has performed what it asked for, and waits for nothing. */
+async function atRest(world: World): Promise<boolean> {
+  const last = await lastOfEach(world, 'SKU', 'sku.>');
+  const { bytes } = await records(world);
+  if (last.size !== bytes.size) return false;
+  for (const [sku, { seq }] of last) {
+    const record = JSON.parse(bytes.get(sku) ?? '{}') as Partial<ActorRecord>;
+    if (record.applied !== seq || record.outbox!.length > 0 || Object.keys(record.due!).length > 0) return false;
+  }
+  return true;
+}
+
+async function records(world: World): Promise<{ bytes: Map<string, string> }> {
+  const last = await lastOfEach(world, 'KV_sku', '$KV.sku.>');
+  return { bytes: new Map([...last].filter(([token]) => !token.startsWith('_')).map(([sku, { text }]) => [sku, text])) };
+}
+
+async function lastOfEach({ jsm }: World, stream: string, filter: string): Promise<Map<string, { seq: number; text: string }>> {
+  const found = new Map<string, { seq: number; text: string }>();
+  const replies = await jsm.direct.getLastMessagesFor(stream, { multi_last: [filter] }).catch(() => undefined);
+  if (!replies) return found;
+  for await (const message of replies) {
+    const token = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+    found.set(token.startsWith('_') ? `_${message.subject}` : unescapeKey(token), { seq: message.seq, text: new TextDecoder().decode(message.data) });
+  }
+  return found;
+}

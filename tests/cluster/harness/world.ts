@@ -1,0 +1,124 @@
+/** A broker, the links to it and the nodes of one round, and the connection that the test itself uses. */
+import { mkdtemp, rm, mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import type { ExecutionContext } from 'ava';
+import { connect } from 'nats';
+import type { NatsConnection } from 'nats';
+import type { ConfigInput } from '../../../config/config.ts';
+import { startGuardian } from '../../../deploy/guardian.ts';
+import { startCluster } from '../../../deploy/nats/cluster.ts';
+import { startNats } from '../../../deploy/nats/server.ts';
+import { ensureStreams } from '../../../deploy/streams.ts';
+import { NodeProcess } from './nodes.ts';
+import { Link } from './proxy.ts';
+
+/** The broker as a round sees it, one server or three. */
+export interface Broker {
+  urls: string[];
+  replicas: number;
+  kill(server: number): Promise<void>;
+  restart(server: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface World {
+  broker: Broker;
+  nodes: NodeProcess[];
+  /** By node, in the same order; empty where nodes reach the broker directly. */
+  links: Link[];
+  nc: NatsConnection;
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  node(id: string): NodeProcess;
+}
+
+/** Waits of the product, short enough that a round sees many of each. */
+export const waits = { debounce: { quietMs: 150, hardMs: 600 }, gapMs: 1_500 } as const;
+
+/** Every stored version of every record, epoch and checkpoint, in the order stored. */
+export const historyStream = 'HISTORY';
+
+export interface WorldOptions {
+  servers: 1 | 3;
+  /** Ids, with how far each node's wall clock is off. */
+  nodes: Record<string, number>;
+  /** Each node reaches the broker over a link that can be cut. Nodes know no other address then. */
+  links?: boolean;
+  config?: Partial<ConfigInput>;
+}
+
+/** Starts everything but the nodes; all of it is ended with the test, however that ends. */
+export async function startWorld(t: ExecutionContext, options: WorldOptions): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), 'plumb-cluster-'));
+  const guardian = startGuardian([folder]);
+  const ends: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true }), () => guardian.dismiss()];
+  t.teardown(async () => { while (ends.length > 0) await ends.pop()!(); });
+
+  const broker = options.servers === 1 ? await oneServer(join(folder, 'broker')) : await threeServers(join(folder, 'broker'));
+  ends.push(() => broker.stop());
+  const nc = await connect({ servers: broker.urls, maxReconnectAttempts: -1, reconnectTimeWait: 100, pingInterval: 2_000 });
+  ends.push(() => nc.close());
+  const jsm = await jetstreamManager(nc);
+  await ensureStreams(nc, broker.replicas);
+  await jsm.streams.add({ name: historyStream, subjects: ['kvpub.sku.>'], num_replicas: broker.replicas, allow_direct: true });
+
+  const links: Link[] = [];
+  const nodes: NodeProcess[] = [];
+  const logs = join(folder, 'nodes');
+  await mkdir(logs);
+  for (const [id, skewMs] of Object.entries(options.nodes)) {
+    let url = broker.urls.join(',');
+    if (options.links === true) {
+      const link = await Link.open(() => Number(new URL(broker.urls[0]!).port));
+      links.push(link);
+      ends.push(() => link.close());
+      url = link.url;
+    }
+    const config: ConfigInput = {
+      nats: { url, replicas: broker.replicas },
+      node: { id },
+      sources: [{ source: 'erp' }],
+      ...waits,
+      log: { level: 'info' },
+      ...options.config,
+    };
+    const node = new NodeProcess({ id, config, skewMs }, logs, guardian);
+    nodes.push(node);
+    ends.push(() => node.kill());
+  }
+  t.teardown(() => {
+    if (!t.passed) for (const node of nodes) t.log(`--- ${node.id}\n${node.lastLines(40)}`);
+  });
+  return { broker, nodes, links, nc, js: jetstream(nc), jsm, node: id => nodes.find(node => node.id === id)! };
+}
+
+async function oneServer(storeDir: string): Promise<Broker> {
+  let server = await startNats({ storeDir });
+  const { port, url } = server;
+  return {
+    urls: [url], replicas: 1,
+    kill: () => server.kill(),
+    restart: async () => { server = await startNats({ storeDir, port }); },
+    stop: () => server.stop(),
+  };
+}
+
+async function threeServers(storeDir: string): Promise<Broker> {
+  const cluster = await startCluster({ storeDir });
+  return { urls: cluster.urls, replicas: 3, kill: n => cluster.kill(n), restart: n => cluster.restart(n), stop: () => cluster.stop() };
+}
+
+/** Waits for a condition. @throws {Error} naming it when it does not come true in time */
+export async function eventually(what: string, withinMs: number, check: () => boolean | Promise<boolean>): Promise<number> {
+  const began = performance.now();
+  while (performance.now() - began < withinMs) {
+    if (await check()) return Math.round(performance.now() - began);
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+  throw new Error(`${what}: not within ${withinMs} ms`);
+}
+
+export const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
