@@ -28,8 +28,8 @@ export function applySource(stock: Stock, fact: StockFact, policy: SourcePolicy 
   if (stock.held.some(h => h.position === fact.position && h.source === fact.source)) return { ...stock, superseded: stock.superseded + 1 };
   if (stock.held.length === 0 && isNext(stock, fact, policy)) return applyNext(stock, fact, policy, at);
   const held = [...stock.held, fact].sort((a, b) => a.position - b.position);
-  if (held.length > heldMax) held.splice(-2, 1);
-  return drain({ ...stock, held, ...(policy.inOrder && { source: fact.source }) }, policy, at);
+  const next = drain({ ...stock, held, ...(policy.inOrder && { source: fact.source }) }, policy, at);
+  return next.held.length > heldMax ? { ...next, held: next.held.toSpliced(-2, 1) } : next;
 }
 
 /** One source speaks for a SKU: positions of different ones cannot be compared. */
