@@ -14,17 +14,28 @@ export interface Guardian {
   dismiss(): void;
 }
 
-/** Lines on stdin: `+<pid>`, `-<pid>`, `done`. End of file without `done` means that the parent died. */
+/**
+ * Lines on stdin: `+<pid>`, `-<pid>`, `done`. End of file without `done` means that the parent died. A number is
+ * kept with its start time, so that a process which was given it later is left alone.
+ */
 const script = `
-pids=' '
+started() { cut -d ' ' -f 22 "/proc/$1/stat" 2>/dev/null; }
+signal() {
+  for entry in $watched; do
+    [ "$(started "\${entry%:*}")" = "\${entry#*:}" ] && kill "-$1" "\${entry%:*}" 2>/dev/null
+  done
+}
+watched=''
 while read -r line; do
   case "$line" in
-    +*) pids="$pids\${line#+} " ;;
-    -*) pids=$(printf '%s' "$pids" | sed "s/ \${line#-} / /") ;;
+    +*) watched="$watched \${line#+}:$(started "\${line#+}")" ;;
+    -*) kept=''
+        for entry in $watched; do [ "\${entry%:*}" = "\${line#-}" ] || kept="$kept $entry"; done
+        watched=$kept ;;
     done) exit 0 ;;
   esac
 done
-[ "$pids" = ' ' ] || { kill -TERM $pids; sleep 2; kill -KILL $pids; } 2>/dev/null
+if [ -n "$watched" ]; then signal TERM; sleep 2; signal KILL; fi
 for folder in "$@"; do rm -rf -- "$folder"; done
 `;
 

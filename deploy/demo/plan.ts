@@ -14,7 +14,7 @@ export interface DemoOptions {
   limit?: number | undefined;
   /** Trace time runs so many times faster than ours; default: so that the whole trace fits the duration. */
   speed?: number | undefined;
-  /** How long orders run, ms; default 40 s, or what `speed` makes of the trace. */
+  /** How long orders run, ms; default 40 s, for a trace longer: by its lines, or what `speed` makes of it. */
   durationMs?: number | undefined;
   seed: number;
   /** Marketplaces' clocks, limits and waits are so many times faster than the vendors'. */
@@ -51,6 +51,8 @@ const proofAgeVendorMs = 600_000;
 const readsPerSecond = 200;
 
 const usualTradingMs = 40_000;
+/** What one machine replays of a trace, whose orders have many lines, without making marketplaces wait for it. */
+const traceLinesPerSecond = 80;
 /** Two days of generated trade in the usual time. */
 const generatedSpanMs = 2 * 86_400_000;
 
@@ -73,6 +75,7 @@ export function planDemo(options: DemoOptions): DemoPlan {
     const { events } = loadWorld({ ...source, natsUrl: '-', accounts: {}, speed: 1 });
     const spanMs = Math.max(1, (events.at(-1)?.atMs ?? 0) - (events[0]?.atMs ?? 0));
     if (speed !== undefined && durationMs === undefined) tradingMs = Math.ceil(spanMs / speed);
+    else if (durationMs === undefined) tradingMs = Math.max(usualTradingMs, Math.ceil(countOrderLines(events) / traceLinesPerSecond * 1_000));
     feed = { ...source, speed: speed ?? spanMs / tradingMs, tradingMs };
   }
   const world = loadWorld({ ...feed, natsUrl: '-', accounts: {} });

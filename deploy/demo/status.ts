@@ -2,6 +2,7 @@
  * What Plumb says about itself, asked over NATS once a second as any engineer could ask it: `inspect.node.<id>`,
  * `inspect.channel.<account>`, `drift.>` and `dead.>`. A node that is dead does not answer; that is shown, not hidden.
  */
+import { RequestError } from 'nats';
 import type { NatsConnection, Subscription } from 'nats';
 import { escapeKey } from '../../runtime/subjects.ts';
 
@@ -77,7 +78,9 @@ export interface NodeStatus {
   id: string;
   /** The newest answer, also when it is old. */
   answer: NodeAnswer | undefined;
-  /** Answered in the last round. */
+  /** Of that answer, epoch ms. */
+  answeredAt: number;
+  /** Answers, or has not been silent for long. */
   alive: boolean;
   eventsPerSecond: number;
 }
@@ -85,6 +88,7 @@ export interface NodeStatus {
 export interface ChannelStatus {
   account: string;
   answer: ChannelAnswer | undefined;
+  answeredAt: number;
   alive: boolean;
   /** Summed over changes of owner. */
   totals: Record<Counter, number>;
@@ -101,6 +105,8 @@ export interface Status {
   drifts: Drift[];
   dead: Dead[];
 }
+
+const silentMs = 4_000;
 
 /** Who answers and what they own, together. */
 export interface Owners {
@@ -142,8 +148,8 @@ export class StatusWatch {
     this.#nc = nc;
     this.current = {
       at: Date.now(), events: 0, drifts: [], dead: [],
-      nodes: nodes.map(id => ({ id, answer: undefined, alive: false, eventsPerSecond: 0 })),
-      channels: accounts.map(account => ({ account, answer: undefined, alive: false, totals: Object.fromEntries(counters.map(name => [name, 0])) as Record<Counter, number> })),
+      nodes: nodes.map(id => ({ id, answer: undefined, answeredAt: 0, alive: false, eventsPerSecond: 0 })),
+      channels: accounts.map(account => ({ account, answer: undefined, answeredAt: 0, alive: false, totals: Object.fromEntries(counters.map(name => [name, 0])) as Record<Counter, number> })),
     };
     for (const id of nodes) this.#nodeTotals.set(id, new Total());
     for (const account of accounts) this.#channelTotals.set(account, new Map(counters.map(name => [name, new Total()])));
@@ -168,17 +174,17 @@ export class StatusWatch {
     const seconds = this.#lastRound ? Math.max(0.05, (at - this.#lastRound) / 1000) : Infinity;
     this.#lastRound = at;
     const [nodes, channels] = await Promise.all([
-      Promise.all(this.current.nodes.map(async ({ id, answer: old }) => {
-        const answer = await this.#ask<NodeAnswer>(`inspect.node.${escapeKey(id)}`, withinMs);
-        const grown = answer ? this.#nodeTotals.get(id)!.see(answer.events, answer.pid) : 0;
-        return { id, answer: answer ?? old, alive: answer !== undefined, eventsPerSecond: grown / seconds };
+      Promise.all(this.current.nodes.map(async old => {
+        const answer = await this.#ask<NodeAnswer>(`inspect.node.${escapeKey(old.id)}`, withinMs);
+        const grown = typeof answer === 'object' ? this.#nodeTotals.get(old.id)!.see(answer.events, answer.pid) : 0;
+        return { ...old, ...heard(old, answer, at), eventsPerSecond: grown / seconds };
       })),
-      Promise.all(this.current.channels.map(async ({ account, answer: old }) => {
-        const answer = await this.#ask<ChannelAnswer>(`inspect.channel.${escapeKey(account)}`, withinMs);
-        const totals = this.#channelTotals.get(account)!;
-        if (answer) for (const name of counters) totals.get(name)!.see(answer[name] ?? 0);
+      Promise.all(this.current.channels.map(async old => {
+        const answer = await this.#ask<ChannelAnswer>(`inspect.channel.${escapeKey(old.account)}`, withinMs);
+        const totals = this.#channelTotals.get(old.account)!;
+        if (typeof answer === 'object') for (const name of counters) totals.get(name)!.see(answer[name] ?? 0);
         return {
-          account, answer: answer ?? old, alive: answer !== undefined,
+          ...old, ...heard(old, answer, at),
           totals: Object.fromEntries(counters.map(name => [name, totals.get(name)!.value])) as Record<Counter, number>,
         };
       })),
@@ -190,7 +196,7 @@ export class StatusWatch {
   /** Who owns what at this instant; does not count as a round. */
   async owners(withinMs = 500): Promise<Owners> {
     const answers = await Promise.all(this.current.nodes.map(({ id }) => this.#ask<NodeAnswer>(`inspect.node.${escapeKey(id)}`, withinMs)));
-    const alive = answers.filter(answer => answer !== undefined);
+    const alive = answers.filter(answer => typeof answer === 'object');
     return {
       partitions: new Set(alive.flatMap(({ partitions }) => partitions)),
       accounts: new Set(alive.flatMap(({ accounts }) => accounts)),
@@ -203,14 +209,21 @@ export class StatusWatch {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }
 
-  async #ask<T>(subject: string, timeout: number): Promise<T | undefined> {
+  /** The answer; `nobody` when no one serves the subject, `late` when there was no answer in time. */
+  async #ask<T>(subject: string, timeout: number): Promise<T | 'nobody' | 'late'> {
     try {
       const reply = await this.#nc.request(subject, '', { timeout });
-      return reply.headers?.get('Nats-Service-Error') ? undefined : parsed<T>(reply.string());
-    } catch {
-      return undefined; // No responders, or a node that died with the question in its hands.
+      return reply.headers?.get('Nats-Service-Error') ? 'nobody' : parsed<T>(reply.string()) ?? 'nobody';
+    } catch (error) {
+      return error instanceof RequestError && error.isNoResponders() ? 'nobody' : 'late';
     }
   }
+}
+
+/** A machine that is busy answers late; only one that is silent for long counts as gone. */
+function heard<T>(old: { answer: T | undefined; answeredAt: number }, answer: T | 'nobody' | 'late', at: number): { answer: T | undefined; answeredAt: number; alive: boolean } {
+  if (typeof answer === 'object') return { answer: answer as T, answeredAt: at, alive: true };
+  return { answer: old.answer, answeredAt: old.answeredAt, alive: answer === 'late' && at - old.answeredAt < silentMs };
 }
 
 function parsed<T>(text: string): T | undefined {
@@ -223,6 +236,6 @@ function parsed<T>(text: string): T | undefined {
 
 /** Nothing is on its way and nothing is wrong: every account answers, nothing pending, nothing drifted. */
 export function isQuiet(status: Status): boolean {
-  return status.channels.every(({ alive, answer }) => alive && answer !== undefined
+  return status.channels.every(({ answeredAt, answer }) => answeredAt >= status.at && answer !== undefined
     && answer.pending === 0 && answer.drifted === 0 && answer.proven === answer.listings);
 }
