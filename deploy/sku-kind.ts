@@ -1,6 +1,8 @@
 /** SKU actors as the runtime keeps them. */
 import { createSkuMachine } from '../actors/sku/machine.ts';
 import type { SkuPorts } from '../actors/sku/machine.ts';
+import { packStock, unpackStock } from '../actors/sku/packing.ts';
+import type { PackedStock } from '../actors/sku/packing.ts';
 import { emptyStock } from '../actors/sku/protocol.ts';
 import type { SkuEvent, SkuFact, Stock } from '../actors/sku/protocol.ts';
 import type { ActorKind } from '../runtime/actor.ts';
@@ -11,6 +13,8 @@ export function skuKind(ports: SkuPorts): ActorKind<Stock> {
     stepper: stepper<Stock>(createSkuMachine(ports)),
     initial: emptyStock,
     event: (body, place): SkuEvent => ({ type: 'fact', fact: body as SkuFact, place }),
+    pack: packStock,
+    unpack: stored => unpackStock(stored as PackedStock),
     migrate: record => {
       throw new Error(`SKU record of version ${record.v} cannot be read by this node, which reads version 1`);
     },

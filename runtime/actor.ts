@@ -43,6 +43,9 @@ export interface ActorKind<C> {
   initial(key: string): C;
   /** The event that a journal message means to the machine. */
   event(body: unknown, place: MessagePlace): { type: string };
+  /** The context as it stands in the stored record, and back; the inverse of each other. */
+  pack(context: C): unknown;
+  unpack(stored: unknown): C;
   /** Brings a record of an older version up to `recordVersion`, or throws naming both. */
   migrate(record: ActorRecord<unknown>): ActorRecord<C>;
 }

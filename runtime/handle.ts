@@ -38,8 +38,13 @@ export function fresh<C>(kind: ActorKind<C>, key: string, revision = 0): Hot<C> 
 
 /** @throws {Error} when the record is of a version, or in a state, that this node does not know */
 export function restored<C>(kind: ActorKind<C>, stored: ActorRecord<unknown>, revision: number): Hot<C> {
-  const record = stored.v === recordVersion ? (stored as ActorRecord<C>) : kind.migrate(stored);
+  const record = stored.v === recordVersion ? { ...stored, context: kind.unpack(stored.context) } : kind.migrate(stored);
   return { record, revision, state: kind.stepper.restore({ value: record.state, context: record.context }) };
+}
+
+/** A record as its bytes in KV are made from. */
+export function asStored<C>(kind: ActorKind<C>, record: ActorRecord<C>): ActorRecord<unknown> {
+  return { ...record, context: kind.pack(record.context) };
 }
 
 /** An actor threw on a message: a bug, since bad input never reaches a machine. */

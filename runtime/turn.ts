@@ -15,7 +15,7 @@
 import type { JetStreamClient } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import type { ActorKind, ActorRecord, PublishEffect, Quarantine } from './actor.ts';
-import { PoisonError, fold, fresh, restored } from './handle.ts';
+import { asStored, PoisonError, fold, fresh, restored } from './handle.ts';
 import type { Hot, Incoming, RuntimeFact } from './handle.ts';
 import { readAgain } from './journal.ts';
 import { PublishError } from './publisher.ts';
@@ -215,7 +215,9 @@ class Turn<C> {
 
   async #store<K extends Hot<C> | Held>(kept: K): Promise<K> {
     const { record } = kept;
-    const revision = await this.#ports.records.put(this.#slot.record, record, kept.revision, record.quarantined ? maxHeldBytes : undefined);
+    // A held record was never restored: it goes back as it came.
+    const stands = isHeld<C>(kept) ? record : asStored(this.#ports.kind, record as ActorRecord<C>);
+    const revision = await this.#ports.records.put(this.#slot.record, stands, kept.revision, record.quarantined ? maxHeldBytes : undefined);
     const stored: K = { ...kept, revision };
     this.#slot.kept = stored;
     return stored;

@@ -1,6 +1,8 @@
 /** What Plumb's own records say of every SKU, in the shape the referee compares with the marketplaces' books. */
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
+import { unpackStock } from '../../actors/sku/packing.ts';
+import type { PackedStock } from '../../actors/sku/packing.ts';
 import type { Stock } from '../../actors/sku/protocol.ts';
 import { known } from '../../actors/sku/stock.ts';
 import type { ActorRecord } from '../../runtime/actor.ts';
@@ -22,8 +24,8 @@ export async function readRecords(nc: NatsConnection): Promise<RecordStatement[]
     onMessage: message => {
       // Epochs and checkpoints stand beside the records, under names that no key can have.
       if (message.subject.charAt(message.subject.lastIndexOf('.') + 1) === '_' || message.data.length === 0) return;
-      const { context } = message.json<ActorRecord<Stock>>();
-      statements.set(context.sku, statement(context));
+      const stock = unpackStock(message.json<ActorRecord<PackedStock>>().context);
+      statements.set(stock.sku, statement(stock));
     },
   });
   await read;

@@ -5,6 +5,8 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { connect } from 'nats';
 import type { NatsConnection } from 'nats';
+import { unpackStock } from '../../actors/sku/packing.ts';
+import type { PackedStock } from '../../actors/sku/packing.ts';
 import type { SkuFact, Stock } from '../../actors/sku/protocol.ts';
 import type { ConfigInput } from '../../config/config.ts';
 import type { Message } from '../../deploy/demo/child.ts';
@@ -175,7 +177,7 @@ export class Stage {
       onMessage: message => {
         const token = message.subject.slice(message.subject.lastIndexOf('.') + 1);
         if (token.startsWith('_')) return;
-        const { context } = message.json<ActorRecord<Stock>>();
+        const context = unpackStock(message.json<ActorRecord<PackedStock>>().context);
         found.set(context.sku, context);
       },
     });
