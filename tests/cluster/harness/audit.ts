@@ -7,7 +7,7 @@ import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstrea
 import { skuKind } from '../../../deploy/sku-kind.ts';
 import type { Stock } from '../../../actors/sku/protocol.ts';
 import type { ActorRecord } from '../../../runtime/actor.ts';
-import { fold, fresh } from '../../../runtime/handle.ts';
+import { asStored, fold, fresh } from '../../../runtime/handle.ts';
 import { incoming } from '../../../runtime/journal.ts';
 import type { Incoming } from '../../../runtime/handle.ts';
 import { signer } from '../../../runtime/signature.ts';
@@ -117,15 +117,15 @@ export function judge({ journals, versions, ingested, dead }: Picture, current: 
       const record = { ...next.record, outbox: [] };
       hot = { record, state: next.state, revision: 0 };
       for (const version of byApplied.get(message.seq) ?? []) {
-        if (atRest(version) === JSON.stringify(record)) continue;
-        blame('wrong', 1, `${sku}: revision ${version.revision} is not the fold of its journal up to ${message.seq}\n  stored ${version.bytes}\n  folded ${JSON.stringify(record)}`);
+        if (atRest(version) === JSON.stringify(asStored(kind, record))) continue;
+        blame('wrong', 1, `${sku}: revision ${version.revision} is not the fold of its journal up to ${message.seq}\n  stored ${version.bytes}\n  folded ${JSON.stringify(asStored(kind, record))}`);
       }
     }
     const bytes = current.get(sku);
     const applied = bytes === undefined ? 0 : (JSON.parse(bytes) as ActorRecord).applied;
     const missing = entries.filter(({ message }) => message.seq > applied).length;
     if (missing > 0) blame('lost', missing, `${sku}: the record ends at ${applied}, its journal at ${entries.at(-1)!.message.seq}`);
-    else if (bytes !== JSON.stringify(hot.record)) blame('wrong', 1, `${sku}: the record is not the fold of its journal\n  stored ${bytes}\n  folded ${JSON.stringify(hot.record)}`);
+    else if (bytes !== JSON.stringify(asStored(kind, hot.record))) blame('wrong', 1, `${sku}: the record is not the fold of its journal\n  stored ${bytes}\n  folded ${JSON.stringify(asStored(kind, hot.record))}`);
   }
   for (const id of asked) if (!dead.has(id)) blame('unperformed', 1, `dead letter ${id} was never published`);
   for (const id of dead.keys()) if (!asked.has(id)) blame('causeless', 1, `dead letter ${id} was published, and no record asked for it`);
