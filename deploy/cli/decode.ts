@@ -38,11 +38,12 @@ function asJson(data: Uint8Array): unknown {
 }
 
 async function asMsgpack(data: Uint8Array): Promise<unknown[]> {
-  const { Unpackr } = await import('msgpackr');
+  const { C1, Unpackr } = await import('msgpackr');
   try {
     const values = new Unpackr({ useRecords: false }).unpackMultiple(data) as unknown[];
     // Text that is no JSON reads as a run of small msgpack integers.
     if (values.length > 1 && values.every(value => typeof value === 'number')) throw new Error('it looks like text');
+    if (values.includes(C1)) throw new Error('byte c1 stands for nothing');
     return values;
   } catch (cause) {
     const start = Buffer.from(data.subarray(0, 16)).toString('hex');
