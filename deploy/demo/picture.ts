@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 import type { Progress as ToldByFeed } from './feed-protocol.ts';
-import { bold, clock, count, dim, duration, paint } from './format.ts';
+import { bold, clock, count, dim, duration, paint, wrapped } from './format.ts';
 import type { ChannelStatus, Drift, NodeStatus, Status } from './status.ts';
 
 /** Where the demo stands; the screen shows it, the supervisor moves it. */
@@ -45,10 +45,10 @@ export function progressLine(status: Status, { phase, orders, feed }: Progress):
 export function render(status: Status, progress: Progress, { columns, rows }: { columns: number; rows: number }): string {
   const parts = [
     [headline(progress, columns)],
-    [dim('Buyers order at five marketplaces at once. Plumb hears of each sale and corrects the other four.'), ''],
+    [...wrapped('Buyers order at five marketplaces at once. Plumb hears of each sale and corrects the other four.', columns).map(dim), ''],
     channelTable(status, progress.since, columns).split('\n'),
     ['', ...nodeTable(status, columns).split('\n')],
-    ['', feedLine(progress.feed)],
+    ['', ...feedLines(progress.feed)],
     ['', ...alertLines(status)],
   ];
   // On a low terminal the explanation goes first, then the alerts.
@@ -60,7 +60,7 @@ function headline({ phase, elapsedMs, orders }: Progress, columns: number): stri
   const left = `${bold('PLUMB')}  one stock, five marketplaces`;
   if (!orders) return spread(left, `${phase}  ${clock(elapsedMs).trim()}`, columns);
   const share = Math.min(1, orders.elapsedMs / orders.durationMs);
-  const cells = 20;
+  const cells = columns < 100 ? 8 : 20;
   const bar = '█'.repeat(Math.round(share * cells)).padEnd(cells, '░');
   return spread(left, `${phase}  ${dim(bar)} ${Math.min(Math.round(orders.elapsedMs / 1000), Math.round(orders.durationMs / 1000))} of ${Math.round(orders.durationMs / 1000)} s`, columns);
 }
@@ -105,8 +105,8 @@ function channelRow({ account, answer, alive, totals: total }: ChannelStatus, si
 }
 
 function nodeTable(status: Status, columns: number): string {
-  const head = ['node', 'state', 'partitions', 'events/s', 'memory', ...columns >= 80 ? ['marketplaces'] : []];
-  return table(head, status.nodes.map(node => nodeRow(node, columns >= 80)));
+  const head = ['node', 'state', 'partitions', 'events/s', 'memory', ...columns >= 96 ? ['marketplaces'] : []];
+  return table(head, status.nodes.map(node => nodeRow(node, columns >= 96)));
 }
 
 function nodeRow({ id, alive, answer, eventsPerSecond }: NodeStatus, wide: boolean): string[] {
@@ -117,9 +117,11 @@ function nodeRow({ id, alive, answer, eventsPerSecond }: NodeStatus, wide: boole
   ];
 }
 
-function feedLine({ placed, refused, cancelled, erp }: FeedProgress): string {
-  return `${dim('buyers')} ${count(placed)} order lines sold, ${count(refused)} sold out, ${count(cancelled)} cancelled`
-    + `   ${dim('ERP')} ${count(erp)} messages, some twice, late or out of order`;
+function feedLines({ placed, refused, cancelled, erp }: FeedProgress): string[] {
+  return [
+    `${dim('buyers')}  ${count(placed)} order lines sold, ${count(refused)} sold out, ${count(cancelled)} cancelled`,
+    `${dim('ERP   ')}  ${count(erp)} messages, some twice, late or out of order`,
+  ];
 }
 
 /** The last few findings; one that was resolved shows as one line. */

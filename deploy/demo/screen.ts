@@ -1,7 +1,7 @@
 /** Where people see the demo: live on a terminal, as lines elsewhere, on stderr when stdout is for JSON. */
 import { stripVTControlCharacters } from 'node:util';
 import { createLogUpdate } from 'log-update';
-import { clock, dim, paint } from './format.ts';
+import { clock, dim, paint, wrapped } from './format.ts';
 import type { Mood } from './format.ts';
 import { progressLine, render } from './picture.ts';
 import type { Progress } from './picture.ts';
@@ -93,14 +93,4 @@ export class LineScreen implements Screen {
 function announcement(text: string, mood: Mood, elapsedMs: number, columns = Infinity): string {
   const [first, ...rest] = wrapped(text, columns - 10);
   return [`${dim(clock(elapsedMs))}  ${paint[mood](`${marks[mood]} ${first}`)}`, ...rest.map(line => `${' '.repeat(10)}${paint[mood](line)}`)].join('\n');
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
