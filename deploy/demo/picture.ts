@@ -88,7 +88,7 @@ function table(head: string[], rows: string[][]): string {
 
 function channelTable({ channels }: Status, since: Opening | undefined, columns: number): string {
   const wide = columns >= 96;
-  const head = ['marketplace', 'listings', 'equal', 'pending', 'drifted', ...wide ? ['writes', 'per event'] : [], 'sale to proof p50 / p99', 'throttled'];
+  const head = ['marketplace', 'listings', 'equal', 'pending', 'drifted', ...wide ? ['writes', 'per event'] : [], 'sale to proof p50/p99', 'throttled'];
   return table(head, channels.map(channel => channelRow(channel, since, wide, head.length)));
 }
 
