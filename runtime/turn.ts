@@ -123,7 +123,7 @@ class Turn<C> {
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
       if (this.#most > 1) this.#most = 1;
-      else await this.#quarantine(kept.record, kept.revision, 'oversize', this.#messages.find(m => m.seq > kept.record.applied)!.seq, error);
+      else await this.#quarantine(asStored(this.#ports.kind, kept.record), kept.revision, 'oversize', this.#messages.find(m => m.seq > kept.record.applied)!.seq, error);
       return false;
     }
     this.#thrown = 0;
@@ -152,7 +152,7 @@ class Turn<C> {
   /** A record that somebody deleted: it asks its own journal for a release, and is folded from the beginning then. */
   #makeAgain(revision: number, first: Incoming): Promise<Held> {
     const { key, journal } = this.#slot;
-    const { record } = fresh(this.#ports.kind, key);
+    const record = asStored(this.#ports.kind, fresh(this.#ports.kind, key).record);
     const to = [...journal.split('.').slice(0, -1), key];
     return this.#store({
       record: {
@@ -187,10 +187,10 @@ class Turn<C> {
 
   /** The actor threw on the very next message. */
   async #poisoned(poison: PoisonError): Promise<false> {
-    const { record, revision } = this.#slot.kept!;
+    const { record, revision } = this.#slot.kept as Hot<C>;
     this.#thrown += 1;
     if (this.#thrown < poisonTries) this.forget();
-    else await this.#quarantine(record, revision, 'poison', poison.seq, poison);
+    else await this.#quarantine(asStored(this.#ports.kind, record), revision, 'poison', poison.seq, poison);
     return false;
   }
 

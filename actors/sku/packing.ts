@@ -6,17 +6,20 @@
  *
  * First when the order was placed (`-` while untold), then its lines: units, `i` imported, `I` its cancellation too,
  * `c2` cancelled, `s1` shipped, `@…` where the line was placed at another time (`@` alone: not told yet). Line ids are
- * percent-encoded. Text keeps the order of lines, which an object with keys like numbers would not.
+ * percent-encoded.
  */
 import { lookup, put } from '../own-keys.ts';
 import type { Line, Stock } from './protocol.ts';
 
 export type PackedStock = Omit<Stock, 'lines'> & { orders: Record<string, string> };
 
-export function packStock({ lines, ...rest }: Stock): PackedStock {
+/** Fields and lines in one order, whatever order they came to the stock in: two folds are compared by these bytes. */
+export function packStock(stock: Stock): PackedStock {
+  const { sku, source, onHand, reserved, position, chain, held, lines, closed, early, outlets, waitingSince, day, superseded, ...others } = stock;
+  others satisfies Record<string, never>;
   const orders: Record<string, string> = {};
   const placed = new Map<string, number | undefined>();
-  for (const id in lines) {
+  for (const id of Object.keys(lines).sort()) {
     const line = lines[id]!;
     const cut = id.lastIndexOf('/') + 1;
     const name = id.slice(0, cut);
@@ -24,7 +27,12 @@ export function packStock({ lines, ...rest }: Stock): PackedStock {
     if (text === undefined) placed.set(name, line.createdAt);
     put(orders, name, `${text ?? line.createdAt ?? '-'} ${encodeURIComponent(id.slice(cut))}=${code(line, placed.get(name))}`);
   }
-  return { ...rest, orders };
+  return {
+    sku,
+    ...(source !== undefined && { source }),
+    ...(onHand !== undefined && { onHand }),
+    reserved, position, chain, held, orders, closed, early, outlets, waitingSince, day, superseded,
+  };
 }
 
 /** Takes a stock that was stored before lines were packed as it is. */
@@ -39,9 +47,7 @@ export function unpackStock(stored: PackedStock | Stock): Stock {
       put(lines, `${name}${decodeURIComponent(text.slice(0, cut))}`, lineOf(text.slice(cut + 1), placed === '-' ? undefined : Number(placed)));
     }
   }
-  // The order of fields is part of the bytes that two folds are compared by.
-  const { closed, early, outlets, waitingSince, day, superseded, ...first } = rest;
-  return { ...first, lines, closed, early, outlets, waitingSince, day, superseded };
+  return { ...rest, lines };
 }
 
 function code({ units, cancelled, shipped, imported, cancelImported, createdAt }: Line, placed: number | undefined): string {
