@@ -14,15 +14,20 @@ import { memberSubject, streams, unescapeKey } from './subjects.ts';
 export const renewEveryMs = 1_000;
 export const memberTtlMs = 3_000;
 
+/** A taker is believed after so long: what comes late after a silence says first what was true before it. */
+const believeAfterMs = 250;
+
 /**
  * A member's key. `run` tells a process from another of the same name, `since` which is the younger: when the broker
- * first heard of it, 0 until it knows. Who is `leaving` takes nothing new.
+ * first heard of it, 0 until it knows. `takes`: it can be given units.
  */
-interface Member { node: string; run: string; since: number; pid: number; leaving: boolean }
+interface Member { node: string; run: string; since: number; pid: number; takes: boolean }
 
 interface Heard extends Member {
   /** Monotonic ms. */
   at: number;
+  /** Since when it says that it takes units, monotonic ms; Infinity while it does not. */
+  takesSince: number;
   /** When the broker stored it, epoch ms by the broker. */
   storedAt: number;
 }
@@ -79,7 +84,7 @@ export class Membership {
     await this.#ready.promise;
   }
 
-  /** Others take over from here on what this node lets go of. It stays alive until `stop`. */
+  /** Others take from here on what this node lets go of. It stays alive until `stop`. */
   async leave(): Promise<void> {
     this.#leaving = true;
     await this.#renew();
@@ -116,9 +121,10 @@ export class Membership {
     return this.#names(member => this.#alive(member));
   }
 
-  /** Live nodes that take units. */
+  /** Live nodes that can be given units. */
   get takers(): string[] {
-    return this.#names(member => this.#alive(member) && !member.leaving);
+    const limit = performance.now() - believeAfterMs;
+    return this.#names(member => this.#alive(member) && member.takesSince <= limit);
   }
 
   #names(which: (member: Heard) => boolean): string[] {
@@ -131,7 +137,7 @@ export class Membership {
 
   async #renew(): Promise<void> {
     const sentAt = this.#sentAt = performance.now();
-    const member: Member = { node: this.node, run: this.run, since: this.#since, pid: process.pid, leaving: this.#leaving };
+    const member: Member = { node: this.node, run: this.run, since: this.#since, pid: process.pid, takes: this.steady && !this.#leaving };
     try {
       await this.#ports.publisher.publish(memberSubject(this.node), encodeJson(member));
       this.#renewedAt = Math.max(this.#renewedAt, sentAt);
@@ -150,7 +156,8 @@ export class Membership {
       const storedAt = Number(message.timestampNanos / 1_000_000n);
       if (name === this.node && member.run !== this.run) return this.#hearNamesake(member);
       if (name === this.node) this.#hearOurselves(storedAt, now);
-      this.#heard.set(name, { ...member, at: now, storedAt });
+      const { takesSince = Infinity, run } = this.#heard.get(name) ?? {};
+      this.#heard.set(name, { ...member, at: now, storedAt, takesSince: !member.takes ? Infinity : run === member.run ? Math.min(now, takesSince) : now });
     }
     this.#look();
   }
@@ -165,6 +172,7 @@ export class Membership {
     this.#since = storedAt;
     this.#steadyFrom = now;
     this.#ready.resolve();
+    queueMicrotask(() => { void this.#renew(); });
   }
 
   /** The process before us, which may still run; or one that was started beside us. */

@@ -115,15 +115,16 @@ export class Placement {
    * message being heard or an answer arriving.
    */
   settle(): void {
-    if (this.#leaving || !this.#membership.steady) return;
-    const { live, takers } = this.#membership;
+    if (this.#leaving) return;
+    const { live, takers, steady } = this.#membership;
     for (const unit of this.#units.values()) {
       if (this.#busy.size >= maxChanging) return;
       if (this.#busy.has(unit.id)) continue;
       const held = this.#held.get(unit.id);
-      const wanted = ownerOf(unit.id, takers) === this.#node;
       if (held && this.#isTaken(unit, held)) this.#change(unit, () => this.#drop(unit));
-      else if (held && (!wanted || held.failed)) this.#change(unit, () => this.#release(unit));
+      if (!steady || this.#busy.has(unit.id)) continue;
+      const wanted = ownerOf(unit.id, takers) === this.#node;
+      if (held && (!wanted || held.failed)) this.#change(unit, () => this.#release(unit));
       else if (!held && wanted && this.#isFree(unit, live)) this.#change(unit, () => this.#take(unit));
       else if (!held && !wanted && this.#seen.get(unit.id)?.epoch.owner === this.#node) this.#change(unit, () => this.#handOver(unit, this.#seen.get(unit.id)!.revision));
     }
