@@ -64,6 +64,9 @@ export interface FaultPorts {
   signal: AbortSignal;
 }
 
+/** A storm ends after so long, however long orders run, ms. */
+const stormMostMs = 10_000;
+
 /** How long Plumb may take to deal with a fault before the demo stops waiting for it, ms. */
 const answerWithinMs = 45_000;
 
@@ -79,7 +82,7 @@ function perform(fault: PlannedFault, ports: FaultPorts): Promise<Incident> {
   switch (fault.kind) {
     case 'kill-node': return killNode(fault.node, ports);
     case 'edit': return editByHand(fault.account, ports);
-    case 'throttle': return throttle(fault.account, Math.round(fault.share * ports.durationMs), ports);
+    case 'throttle': return throttle(fault.account, Math.min(stormMostMs, Math.round(fault.share * ports.durationMs)), ports);
     case 'lose-answer': return loseAnswer(fault.account, ports);
     case 'hidden-sale': return sellHidden(fault.account, ports);
   }
