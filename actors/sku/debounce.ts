@@ -25,7 +25,7 @@ export interface Decision {
 /**
  * States what each channel should show after a fact.
  *
- * @param own what an order fact made of the units known: its channel has changed its own number by as much already
+ * @param own an order fact was behind it, which tells that this channel has moved its own number by so many units
  * @param flush the wait for quiet is over
  */
 export function decide(
@@ -101,10 +101,9 @@ function isProven({ intent, proof }: Outlet): boolean {
   return intent !== undefined && proof?.version === intent.version;
 }
 
-/** The most that the channel may show once our last write is done. Unknown may be anything. */
+/** The most that the channel may show: a sale that came before our write left no trace. Unknown may be anything. */
 function highest(outlet: Outlet): number {
-  const now = shows(outlet) ?? Infinity;
-  return outlet.intent && !isProven(outlet) ? Math.max(outlet.intent.quantity, now) : now;
+  return Math.max(outlet.intent?.quantity ?? 0, shows(outlet) ?? Infinity);
 }
 
 function intend(stock: Stock, account: string, outlet: Outlet, quantity: number, kind: Intent['kind'], causeAt: number, place: Place, sign: Sign): Outlet {

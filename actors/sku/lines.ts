@@ -3,7 +3,10 @@
  * once. Pure.
  */
 import { lookup, put, without } from '../own-keys.ts';
-import type { Line, OrderFact, Stock } from './protocol.ts';
+import type { Line, OrderFact, Place, Stock } from './protocol.ts';
+
+/** Where a count stands that names imports. */
+export type CountedAt = Pick<Place, 'seq' | 'at'>;
 
 /** Imports remembered for lines that are not learnt yet; the oldest give way. */
 const earlyMax = 1_000;
@@ -33,8 +36,9 @@ function told(line: Line, fact: OrderFact): Line {
   const units = Math.max(line.units, fact.units);
   switch (fact.type) {
     case 'order.placed': {
-      const createdAt = Math.min(line.createdAt ?? Infinity, fact.createdAt);
-      return units === line.units && createdAt === line.createdAt ? line : { ...line, units, createdAt };
+      // A time that is none is unknown.
+      const createdAt = fact.createdAt >= 0 && fact.createdAt < Infinity ? Math.min(line.createdAt ?? Infinity, Math.trunc(fact.createdAt)) : line.createdAt;
+      return units === line.units && createdAt === line.createdAt ? line : { ...line, units, ...(createdAt !== undefined && { createdAt }) };
     }
     case 'order.cancelled':
       return fact.units <= (line.cancelled ?? 0) ? line : { ...line, units, cancelled: fact.units };
@@ -45,8 +49,24 @@ function told(line: Line, fact: OrderFact): Line {
 
 const cancelledMark = '#cancelled';
 
+/**
+ * Units by which the channel of an order fact has moved its own number since it was last told what to show: its sales
+ * take them away and its cancellations put them back, whoever knew of them first. What the source had imported before
+ * the intent of that `version` was decided, was overwritten by it.
+ */
+export function movedBy(before: Stock, after: Stock, { line: id }: OrderFact, version: number): number {
+  const line = lookup(after.lines, id);
+  if (!line) return 0;
+  const { units, cancelled = 0 } = line;
+  const known = lookup(before.lines, id);
+  if (known) return known.units - units + cancelled - (known.cancelled ?? 0);
+  const [back] = lookup(before.early, `${id}${cancelledMark}`) ?? [Infinity];
+  const [sold] = lookup(before.early, id) ?? [back];
+  return (version >= back ? 0 : cancelled) - (version >= sold ? 0 : units);
+}
+
 /** A source that took a cancellation back into its number had the sale in it before. */
-export function markImported(stock: Stock, imported: readonly string[], at: number): Stock {
+export function markImported(stock: Stock, imported: readonly string[], { seq, at }: CountedAt): Stock {
   let { lines, early } = stock;
   for (const id of imported) {
     const cancelled = id.endsWith(cancelledMark);
@@ -58,15 +78,15 @@ export function markImported(stock: Stock, imported: readonly string[], at: numb
       put(lines, name, { ...line, imported: true, ...(cancelled && { cancelImported: true }) });
     } else if (lookup(early, id) === undefined && !isClosed(stock, name)) {
       if (early === stock.early) early = { ...early };
-      put(early, id, at);
+      put(early, id, [seq, at]);
     }
   }
   return lines === stock.lines && early === stock.early ? stock : { ...stock, lines, early: newest(early, earlyMax) };
 }
 
-function newest(early: Record<string, number>, max: number): Record<string, number> {
+function newest(early: Stock['early'], max: number): Stock['early'] {
   const all = Object.entries(early);
-  return all.length <= max ? early : Object.fromEntries(all.sort(([, a], [, b]) => a - b).slice(-max));
+  return all.length <= max ? early : Object.fromEntries(all.sort(([, [a]], [, [b]]) => a - b).slice(-max));
 }
 
 function isClosed({ closed }: Stock, id: string): boolean {

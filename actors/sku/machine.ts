@@ -6,8 +6,8 @@ import { assign, cancel, enqueueActions, raise, setup } from 'xstate';
 import { lookup, without } from '../own-keys.ts';
 import { decide, repair } from './debounce.ts';
 import type { Debounce, Decision, Sign } from './debounce.ts';
-import { applyOrder, takenBy } from './lines.ts';
-import type { OrderFact, Outlet, Place, SkuEvent, SkuFact, SourcePolicy, Stock, StockFact } from './protocol.ts';
+import { applyOrder, movedBy } from './lines.ts';
+import type { Outlet, Place, SkuEvent, SkuFact, SourcePolicy, Stock, StockFact } from './protocol.ts';
 import { emptyStock } from './protocol.ts';
 import { defaultRetention, putAway } from './retention.ts';
 import type { Retention } from './retention.ts';
@@ -91,12 +91,13 @@ function learn(before: Stock, fact: SkuFact, place: Place, { sign, debounce, sou
     case 'stock.adjusted':
     case 'stock.reserved':
       if (isForeign(stock, fact)) return { stock };
-      return decide(applySource(stock, fact, sources?.[fact.source], place.at), place, sign, debounce);
+      return decide(applySource(stock, fact, sources?.[fact.source] ?? {}, place), place, sign, debounce);
     case 'order.placed':
     case 'order.cancelled':
     case 'order.shipped': {
       const after = applyOrder(stock, fact);
-      return decide(after, place, sign, debounce, { own: { account: fact.account, units: taken(stock, fact) - taken(after, fact) } });
+      const version = lookup(stock.outlets, fact.account)?.intent?.version ?? 0;
+      return decide(after, place, sign, debounce, { own: { account: fact.account, units: movedBy(stock, after, fact, version) } });
     }
     case 'listing.linked':
       return decide(withOutlet(stock, fact.account, linked(lookup(stock.outlets, fact.account), fact)), place, sign, debounce);
@@ -119,12 +120,6 @@ function learn(before: Stock, fact: SkuFact, place: Place, { sign, debounce, sou
 
 function withOutlet(stock: Stock, account: string, outlet: Outlet): Stock {
   return { ...stock, outlets: { ...stock.outlets, [account]: outlet } };
-}
-
-/** Units that the line of this fact takes from what the source counted. */
-function taken({ lines }: Stock, { line: id }: OrderFact): number {
-  const line = lookup(lines, id);
-  return line ? takenBy(line) : 0;
 }
 
 /** A listing linked as it is changes nothing; another one, or one that refused what was intended, begins anew. */

@@ -175,8 +175,8 @@ export interface Stock {
   lines: Record<string, Line>;
   /** Ids of lines that nothing can follow from any more, by the day they were put away, with the units that stay sold. */
   closed: Record<string, Record<string, number>>;
-  /** Imports named by a count before the line itself was learnt, with that count's journal time. */
-  early: Record<string, number>;
+  /** Imports named by a count before the line itself was learnt, with that count's place in the journal. */
+  early: Record<string, [seq: number, at: number]>;
   outlets: Record<string, Outlet>;
   /** Raises wait since then, epoch ms. */
   waitingSince: number | null;

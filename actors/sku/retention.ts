@@ -29,13 +29,13 @@ export function putAway(stock: Stock, at: number, { wholeMs, idMs }: Retention):
     else if (line.imported && openOf(line) === 0) closing.push([id, line.units - backOf(line)]);
     else kept.push([id, line]);
   }
-  const closed = Object.entries(stock.closed).filter(([name]) => at - Date.parse(name) <= idMs);
-  if (closing.length > 0) closed.push([new Date(day * dayMs).toISOString().slice(0, 10), Object.fromEntries(closing)]);
+  const closed = Object.entries(stock.closed).filter(([name]) => at - Date.parse(name) <= dayMs + idMs);
+  if (closing.length > 0) closed.push([new Date(day * dayMs).toISOString().slice(0, 10), Object.fromEntries(closing.sort(([one], [other]) => (one < other ? -1 : 1)))]);
   return {
     ...stock,
     lines: Object.fromEntries(kept),
     closed: Object.fromEntries(closed),
-    early: Object.fromEntries(Object.entries(stock.early).filter(([, since]) => at - since <= idMs)),
+    early: Object.fromEntries(Object.entries(stock.early).filter(([, [, since]]) => at - since <= idMs)),
     day,
   };
 }

@@ -1,5 +1,6 @@
 /** Truth: what exists and what is promised, as a fold over facts. Pure; knows no XState. */
 import { markImported, takenBy } from './lines.ts';
+import type { CountedAt } from './lines.ts';
 import type { SourcePolicy, Stock, StockFact } from './protocol.ts';
 
 /**
@@ -11,9 +12,9 @@ const heldMax = 1_000;
 /**
  * Applies a source fact in the source's own order, whatever order it arrives in.
  *
- * @param at journal time of the fact, epoch ms
+ * @param at where the fact stands in the journal
  */
-export function applySource(stock: Stock, fact: StockFact, policy: SourcePolicy = {}, at = 0): Stock {
+export function applySource(stock: Stock, fact: StockFact, policy: SourcePolicy, at: CountedAt): Stock {
   const isCount = fact.type === 'stock.counted';
   if (fact.position <= stock.position) {
     // Lines that an older count names are contained in the newer number too.
@@ -38,7 +39,7 @@ export function isForeign({ source }: Stock, fact: StockFact): boolean {
 }
 
 /** Applies held facts whose turn has come. */
-function drain(stock: Stock, policy: SourcePolicy, at: number): Stock {
+function drain(stock: Stock, policy: SourcePolicy, at: CountedAt): Stock {
   let next = stock;
   let used = 0;
   for (const fact of stock.held) {
@@ -53,7 +54,7 @@ function isNext(stock: Stock, fact: StockFact, { inOrder }: SourcePolicy): boole
   return fact.position === stock.position + 1 && (stock.onHand !== undefined || inOrder === true);
 }
 
-function applyNext(stock: Stock, fact: StockFact, { floor }: SourcePolicy, at: number): Stock {
+function applyNext(stock: Stock, fact: StockFact, { floor }: SourcePolicy, at: CountedAt): Stock {
   const { source, position } = fact;
   const onHand = stock.onHand ?? 0;
   switch (fact.type) {

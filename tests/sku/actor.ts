@@ -4,7 +4,7 @@ import type { SkuPorts } from '../../actors/sku/machine.ts';
 import type { Intent, OrderFact, Outlet, SkuFact, Stock, StockFact } from '../../actors/sku/protocol.ts';
 import { skuKind } from '../../deploy/sku-kind.ts';
 import type { ActorRecord, PublishEffect } from '../../runtime/actor.ts';
-import { fold, fresh, restored } from '../../runtime/handle.ts';
+import { asStored, fold, fresh, restored } from '../../runtime/handle.ts';
 import type { Incoming } from '../../runtime/handle.ts';
 
 export const source = 'erp';
@@ -27,6 +27,8 @@ export const link = (account: string, more: Partial<Linked> = {}): Linked =>
 
 /** Journal time of the first fact, epoch ms. */
 export const start = Date.UTC(2026, 0, 5, 9);
+/** A place in the journal, for rules that are told one. */
+export const here = { seq: 1, at: start };
 export const debounce: Debounce = { quietMs: 500, hardMs: 2_000 };
 export const gapMs = 60_000;
 const sign: SkuPorts['sign'] = ({ account, listing, version, kind }) => `${account}:${listing}:${version}:${kind}`;
@@ -117,6 +119,11 @@ export class Actor {
   }
 }
 
+/** The record as its bytes in KV, but for the outbox: that is of the last turn alone. */
+export function bytes(kind: Actor['kind'], record: ActorRecord<Stock>): string {
+  return JSON.stringify({ ...asStored(kind, record), outbox: [] });
+}
+
 /** The record and everything published when the journal is folded in turns of these sizes; each turn from stored bytes where asked. */
 export function refold(kind: Actor['kind'], journal: readonly Incoming[], sizes: readonly number[], { stored }: { stored: boolean }): { record: ActorRecord<Stock>; published: PublishEffect[] } {
   let hot = fresh(kind, 'A');
@@ -126,7 +133,7 @@ export function refold(kind: Actor['kind'], journal: readonly Incoming[], sizes:
     const next = fold(kind, hot, journal.slice(at, at + size));
     if (next) {
       published.push(...next.record.outbox);
-      hot = stored ? restored(kind, JSON.parse(JSON.stringify(next.record)), 1) : { ...next, revision: 1 };
+      hot = stored ? restored(kind, JSON.parse(JSON.stringify(asStored(kind, next.record))) as ActorRecord, 1) : { ...next, revision: 1 };
     }
     at += size;
   }

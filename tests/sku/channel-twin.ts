@@ -6,7 +6,7 @@ import type { Rule, SkuFact, StockFact } from '../../actors/sku/protocol.ts';
 import { openUnits } from '../../actors/sku/lines.ts';
 import { shownUnder } from '../../actors/sku/rules.ts';
 import { known } from '../../actors/sku/stock.ts';
-import { Actor, cancelled, count, adjust, link, placed, shipped } from './actor.ts';
+import { Actor, adjust, cancelled, count, link, placed, shipped } from './actor.ts';
 
 export interface ChannelSetup { account: string; gross: boolean; rule: Rule; opening: number }
 

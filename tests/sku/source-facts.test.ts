@@ -4,13 +4,15 @@ import { MalformedError, parseNative } from '../../actors/sku/ingest/native.ts';
 import type { SourcePolicy, Stock, StockFact } from '../../actors/sku/protocol.ts';
 import { emptyStock } from '../../actors/sku/protocol.ts';
 import { applyOrder } from '../../actors/sku/lines.ts';
-import { applySource, hasGap, known } from '../../actors/sku/stock.ts';
+import { applySource as apply, hasGap, known } from '../../actors/sku/stock.ts';
+import { here } from './actor.ts';
 
 const source = 'erp';
 const count = (position: number, quantity: number, more: { reserved?: number; imported?: string[] } = {}): StockFact => ({ type: 'stock.counted', source, position, quantity, ...more });
 const adjust = (position: number, delta: number): StockFact => ({ type: 'stock.adjusted', source, position, delta });
 const reserve = (position: number, delta: number): StockFact => ({ type: 'stock.reserved', source, position, delta });
 
+const applySource = (stock: Stock, fact: StockFact, policy: SourcePolicy = {}): Stock => apply(stock, fact, policy, here);
 const given = (policy: SourcePolicy, ...facts: StockFact[]): Stock => facts.reduce((stock, fact) => applySource(stock, fact, policy), emptyStock('A'));
 const chainOf = (...told: [position: number, quantity: number][]): number => told.reduce((h, [position, quantity]) => (h * 31 + position * 7 + quantity) % 2 ** 32, 0);
 
