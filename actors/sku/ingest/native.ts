@@ -5,18 +5,20 @@
 import { z } from 'zod';
 import type { StockFact } from '../protocol.ts';
 
+const name = (max: number) => z.string().min(1).max(max).refine(value => value.isWellFormed(), 'is not well-formed Unicode');
 const position = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
-const units = z.number().int().min(-1_000_000_000).max(1_000_000_000);
+/** JSON knows a -0, which is told from 0 in memory and not when stored. */
+const units = z.number().int().min(-1_000_000_000).max(1_000_000_000).transform(value => value + 0);
 /** Present on every message; what else it holds is kept in the raw journal and not looked at. */
 const common = {
-  id: z.string().min(1).max(200),
-  sku: z.string().min(1).max(200),
+  id: name(200),
+  sku: name(200),
   /** The source's own sequence for this SKU: 1, 2, 3 ... */
   version: position,
 };
 
 export const nativeSchema = z.discriminatedUnion('type', [
-  z.object({ ...common, type: z.literal('count'), quantity: units, reserved: units.optional(), imported: z.array(z.string().min(1)).optional() }),
+  z.object({ ...common, type: z.literal('count'), quantity: units, reserved: units.optional(), imported: z.array(name(400)).optional() }),
   z.object({ ...common, type: z.literal('adjust'), delta: units, reason: z.string().optional() }),
   z.object({ ...common, type: z.literal('reserve'), delta: units }),
 ]);
@@ -25,14 +27,30 @@ export const nativeSchema = z.discriminatedUnion('type', [
 export class MalformedError extends Error {
   override readonly name = 'MalformedError';
   readonly field: string;
+  /** As it came where it is plain, else its beginning as text: it is stored with the dead letter. */
   readonly value: unknown;
 
   constructor(field: string, value: unknown, reason: string) {
-    const shown = JSON.stringify(value);
-    super(`${field === '' ? 'message' : field}: ${reason}, got ${shown === undefined ? 'nothing' : shown.length > 120 ? `${shown.slice(0, 120)}…` : shown}`);
+    const shown = beginningOf(value);
+    super(`${field === '' ? 'message' : field}: ${reason}, got ${shown}`);
     this.field = field;
-    this.value = value;
+    this.value = (typeof value === 'object' && value !== null) || typeof value === 'string' && value.length > shownMax ? shown : value;
   }
+}
+
+const shownMax = 120;
+
+function beginningOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  // Infinity, which is how 1e309 reads, would be null.
+  if (typeof value === 'number') return String(value);
+  let shown: string;
+  try {
+    shown = JSON.stringify(typeof value === 'string' ? value.slice(0, shownMax + 1) : value);
+  } catch {
+    return 'something nested too deep to be shown';
+  }
+  return shown.length > shownMax ? `${shown.slice(0, shownMax)}…` : shown;
 }
 
 export interface NativeFact { id: string; sku: string; fact: StockFact }
@@ -56,7 +74,6 @@ export function parseNative(source: string, text: string): NativeFact {
   }
   const { data } = parsed;
   const { id, sku } = data;
-  if (!sku.isWellFormed()) throw new MalformedError('sku', sku, 'is not well-formed Unicode');
   return { id, sku, fact: factOf(source, data) };
 }
 
