@@ -106,6 +106,8 @@ export class AccountOwner implements Owned {
   #control: Subscription | undefined;
   readonly #calls = new Set<Promise<unknown>>();
   #sweepAt = 0;
+  /** Entries in one write: an all-or-nothing channel that refuses many for one gets fewer, then slowly more again. */
+  #writeBatch = 32;
 
   constructor(ports: AccountPorts) {
     this.#p = ports;
@@ -299,7 +301,7 @@ export class AccountOwner implements Owned {
     const operation = this.#p.adapter.operations.write;
     while (this.#writing < this.#limit() && this.#health.hasTag('write') && this.#pending.hasWrites(now)) {
       if (!this.#pay(operation, now)) return;
-      const jobs = this.#pending.takeWrites(operation.batch, now);
+      const jobs = this.#pending.takeWrites(Math.min(operation.batch, this.#writeBatch), now);
       this.#writing += 1;
       this.#track(this.#write(jobs).finally(() => { this.#writing -= 1; this.#soon(0); }));
     }
@@ -393,10 +395,12 @@ export class AccountOwner implements Owned {
       return;
     }
     this.#journalAttempt('write', jobs, exchanges, outcomes, sentAt);
-    jobs.forEach((job, i) => this.#written(job, outcomes[i]!));
+    const spoilt = isSpoilt(outcomes);
+    this.#writeBatch = spoilt ? Math.max(1, jobs.length >> 2) : Math.min(adapter.operations.write.batch, this.#writeBatch + Math.max(1, this.#writeBatch >> 2));
+    jobs.forEach((job, i) => this.#written(job, outcomes[i]!, spoilt));
   }
 
-  #written(job: Job, outcome: WriteOutcome): void {
+  #written(job: Job, outcome: WriteOutcome, spoilt: boolean): void {
     const now = Date.now();
     const pair = this.#pairs.get(job.sku);
     const { counts } = this.#record;
@@ -427,6 +431,8 @@ export class AccountOwner implements Owned {
         return this.#pending.settle(job, 'read', job.rereads > 2 ? now + backoffMs(job.rereads, Math.random()) : 0, now);
       case 'retry':
         counts.retries += 1;
+        // Nothing was wrong with it but its company.
+        if (spoilt) return this.#pending.settle(job, 'write', 0, now);
         job.attempts += 1;
         return this.#pending.settle(job, 'write', now + backoffMs(job.attempts, Math.random()), now);
       case 'refused':
@@ -698,6 +704,11 @@ export class AccountOwner implements Owned {
     this.#calls.add(work);
     void work.catch((error: unknown) => this.#p.log.error({ err: error, account: this.#p.account }, 'account work failed')).finally(() => this.#calls.delete(work));
   }
+}
+
+/** One entry was refused, and the others with it. */
+function isSpoilt(outcomes: readonly WriteOutcome[]): boolean {
+  return outcomes.some(({ kind }) => kind === 'retry') && outcomes.some(({ kind }) => kind === 'conflict' || kind === 'refused');
 }
 
 /** A conditional write on a new reading is a new intended change and has a key of its own. */
