@@ -59,6 +59,14 @@ for (const [what, args] of [
   });
 }
 
+test.serial('a node is not given a name that its configuration does not take', async t => {
+  const file = join(await folder(t), 'plumb.yaml');
+  await writeFile(file, 'node: { id: n1 }\n');
+  const { code, stderr } = await plumb(['node', '--config', file, '--id', 'n2']);
+  t.is(code, 2);
+  t.true(stderr.includes('id: ${PLUMB_NODE_ID}'), stderr);
+});
+
 test.serial('an unusable trace names file, line and column, exits 2 and starts nothing', async t => {
   const path = await folder(t);
   const orders = join(path, 'orders.csv');
