@@ -4,6 +4,7 @@ import type { Call, ChannelAdapter, OrderLine } from '../actors/channel/adapter.
 import type { OrderFact, SkuFact } from '../actors/sku/protocol.ts';
 import { perform } from './perform.ts';
 import type { Publisher } from './publisher.ts';
+import { keyFor } from './subjects.ts';
 
 export interface OrderIntakePorts {
   account: string;
@@ -53,7 +54,7 @@ export class OrderIntake {
     const sku = this.#p.skuOf(line.sku);
     if (sku === undefined) return [this.#unmapped(line, id)];
     const facts: OrderFact[] = [];
-    if (before === undefined) facts.push({ type: 'order.placed', account, line: id, units: line.units, createdAt: line.createdAt });
+    if (!before?.startsWith(`${line.units}/`)) facts.push({ type: 'order.placed', account, line: id, units: line.units, createdAt: line.createdAt });
     if (line.cancelled > 0) facts.push({ type: 'order.cancelled', account, line: id, units: line.cancelled });
     if (line.shipped > 0) facts.push({ type: 'order.shipped', account, line: id, units: line.shipped });
     return facts.map(async fact => {
@@ -66,7 +67,7 @@ export class OrderIntake {
     const { account, publisher, log } = this.#p;
     log.warn({ account, line: id, sku: line.sku }, 'order line of a listing that is not linked');
     await perform(publisher, [{
-      to: ['dead', 'unmapped', account, line.sku === '' ? 'no-sku' : line.sku],
+      to: ['dead', 'unmapped', account, line.sku === '' ? 'no-sku' : keyFor(line.sku)],
       id: `dead:unmapped:${id}`,
       body: {
         class: 'unmapped', account, line: id, sku: line.sku, units: line.units, at: Date.now(),
