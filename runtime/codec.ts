@@ -51,13 +51,18 @@ export interface Envelope {
   correlation?: string;
 }
 
-/** Headers of a journal message. */
+/** Headers of a journal message. Ids hold names from outside: what a header cannot hold is escaped. */
 export function journalHeaders({ id, cause, correlation }: Envelope): MsgHdrs {
   const h = headers();
-  h.set('Nats-Msg-Id', id);
-  if (cause !== undefined) h.set('Plumb-Cause', cause);
-  if (correlation !== undefined) h.set('Plumb-Correlation', correlation);
+  h.set('Nats-Msg-Id', headerText(id));
+  if (cause !== undefined) h.set('Plumb-Cause', headerText(cause));
+  if (correlation !== undefined) h.set('Plumb-Correlation', headerText(correlation));
   h.set('Plumb-Schema', String(schemaVersion));
   h.set('Content-Type', 'application/msgpack');
   return h;
+}
+
+/** Line breaks end a header, spaces at its ends are cut off, halves of characters are lost: `%` and four digits each. */
+function headerText(text: string): string {
+  return text.replaceAll(/[%\p{Cc}\p{Surrogate}]|^\s|\s$/gu, character => `%${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -2,8 +2,9 @@
 import type { Call, ChannelAdapter } from '../actors/channel/adapter.ts';
 import type { Rule, SkuFact } from '../actors/sku/protocol.ts';
 import { encodeJson } from './codec.ts';
+import { perform } from './perform.ts';
 import type { Publisher } from './publisher.ts';
-import { escapeKey } from './subjects.ts';
+import { escapeKey, keyFor } from './subjects.ts';
 
 export interface ImportPorts {
   account: string;
@@ -17,7 +18,8 @@ export interface ImportPorts {
 }
 
 /**
- * Reads every page and links what it finds. Safe to repeat: a listing linked as it is changes nothing.
+ * Reads every page and links what it finds; a SKU that has no subject becomes a dead letter. Safe to repeat: a listing
+ * linked as it is changes nothing.
  *
  * @returns how many listings were linked
  * @throws what the adapter throws
@@ -28,12 +30,25 @@ export async function importListings({ account, adapter, publisher, rule, publis
   do {
     await pay();
     const page = await adapter.listings(cursor, call());
-    await Promise.all(page.readings.map(async ({ listing, quantity }) => {
+    const linked = await Promise.all(page.readings.map(async ({ listing, quantity }) => {
       const { id, sku, fields } = listing;
+      if (keyFor(sku) !== sku) {
+        await perform(publisher, [{
+          to: ['dead', 'listing', account, keyFor(sku)],
+          id: `dead:listing:${account}:${sku}:no-key`,
+          body: {
+            class: 'listing', account, sku, listing: id, code: 'no-key', at: Date.now(),
+            message: `the SKU of listing ${id} at ${account} is empty, broken or too long to be kept: ${JSON.stringify(sku.slice(0, 120))}`,
+            heals: 'another SKU of that listing',
+          },
+        }]);
+        return false;
+      }
       await publisher.publish(`$KV.listing.${escapeKey(account)}.${escapeKey(sku)}`, encodeJson({ account, id, sku, fields, rule, shown: quantity, at: Date.now() }));
       await publish(sku, `link:${account}:${sku}:${Date.now()}`, { type: 'listing.linked', account, listing: { id, fields }, gross: adapter.gross, rule, shown: quantity });
+      return true;
     }));
-    count += page.readings.length;
+    count += linked.filter(Boolean).length;
     cursor = page.cursor;
   } while (cursor !== undefined);
   return count;

@@ -13,7 +13,7 @@ import type { Owned } from './placement.ts';
 import type { Publisher } from './publisher.ts';
 import { Reader } from './reader.ts';
 import type { Records } from './records.ts';
-import { channelRecord, escapeKey, ingestSubject, skuSubject, streams } from './subjects.ts';
+import { channelRecord, escapeKey, ingestSubject, keyFor, skuSubject, streams } from './subjects.ts';
 
 export interface SourcePorts {
   source: string;
@@ -82,10 +82,10 @@ export class SourceOwner implements Owned {
     let refused: Error | undefined;
     try {
       const fact = parse(source, text);
-      understood = { subject: skuSubject(fact.sku), fact };
+      understood = { subject: subjectFor(fact), fact };
     } catch (error) {
       refused = error as Error;
-      if (!(error instanceof MalformedError || error instanceof RangeError)) log.error({ err: error, source, seq }, 'source message broke its mapping');
+      if (!(error instanceof MalformedError)) log.error({ err: error, source, seq }, 'source message broke its mapping');
     }
     for (let attempt = 1; !this.#stopping; attempt++) {
       try {
@@ -93,9 +93,9 @@ export class SourceOwner implements Owned {
           const { subject, fact } = understood;
           await publisher.publish(subject, encodeJournal(fact.fact), journalHeaders({ id: `in:${source}:${seq}`, cause: `ingest:${seq}`, correlation: `${source}:${fact.id}` }));
         } else {
-          const { field, value } = refused instanceof MalformedError ? refused : { field: 'sku', value: undefined };
+          const { field, value } = refused instanceof MalformedError ? refused : { field: '', value: undefined };
           await perform(publisher, [{
-            to: ['dead', 'malformed', source, messageId === undefined || messageId === '' ? String(seq) : messageId.slice(0, 60)],
+            to: ['dead', 'malformed', source, messageId === undefined || messageId === '' ? String(seq) : keyFor(messageId)],
             id: `dead:malformed:${source}:${seq}`,
             body: { class: 'malformed', source, seq, field, value, message: refused!.message, heals: 'a corrected message from the source', raw: text.slice(0, 100_000), at: Date.now() },
           }]);
@@ -127,5 +127,14 @@ export class SourceOwner implements Owned {
     const seq = this.#checkpoint;
     // Only bounds the replay; what is read again is dropped by the SKU as already applied.
     await this.#p.records.set(channelRecord.state(`source.${this.#p.source}`), { source: escapeKey(this.#p.source), seq }).then(() => { this.#saved = seq; }, () => undefined);
+  }
+}
+
+/** @throws {MalformedError} for a SKU that has no subject, being too long once it is escaped */
+function subjectFor({ sku }: NativeFact): string {
+  try {
+    return skuSubject(sku);
+  } catch (error) {
+    throw new MalformedError('sku', sku, (error as Error).message);
   }
 }

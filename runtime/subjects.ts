@@ -40,6 +40,16 @@ function hexEscape(character: string): string {
   return `=${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
+/** A name from outside as a key that has a token: one that has none is told by its beginning and a digest of the rest. */
+export function keyFor(name: string): string {
+  try {
+    escapeKey(name);
+    return name;
+  } catch {
+    return `${[...name.toWellFormed()].slice(0, 12).join('')}~${fnv1a(name).toString(16).padStart(8, '0')}`;
+  }
+}
+
 /**
  * The subject of an effect. The first token names the stream and stands as it is; keys behind it are escaped.
  *
