@@ -421,8 +421,8 @@ export class AccountOwner implements Owned {
           // Without a version of its own the next conditional write must read first.
           delete pair.reading;
         }
-        this.#answer(job, 'accepted', job.quantity);
         job.verifyUntil = now + outcome.verifyWithinMs;
+        this.#answer(job, 'accepted', job.quantity);
         return this.#pending.settle(job, 'verify', now + outcome.verifyAfterMs, now);
       case 'conflict':
         counts.conflicts += 1;
@@ -566,6 +566,7 @@ export class AccountOwner implements Owned {
       signature: job.signature,
       outcome,
       quantity,
+      ...(outcome === 'accepted' && job.verifyUntil !== undefined && { until: job.verifyUntil }),
       ...(code !== undefined && { code }),
       ...(message !== undefined && { message: message.slice(0, 300) }),
     }, job.correlation);

@@ -83,6 +83,8 @@ export class Pending {
       inFlight: false,
       notBefore: 0,
     };
+    // A former owner's write may still be on its way in: it is not lost before its time is over.
+    if (next.phase === 'verify' && outlet.answer?.signature === intent.signature && outlet.answer.until !== undefined) next.verifyUntil = outlet.answer.until;
     if (outlet.answer?.signature === intent.signature && outlet.answer.outcome === 'refused') next.blocked = outlet.answer.code ?? 'refused';
     if (job) {
       this.#unqueue(job);

@@ -136,6 +136,7 @@ function answered(stock: Stock, fact: Extract<SkuFact, { type: 'write.answered' 
     signature: fact.signature,
     outcome: fact.outcome,
     at: place.at,
+    ...(fact.until !== undefined && { until: fact.until }),
     ...(fact.code !== undefined && { code: fact.code }),
     ...(fact.message !== undefined && { message: fact.message }),
   };

@@ -77,6 +77,8 @@ export type ChannelFact =
     signature: string;
     outcome: 'applied' | 'accepted' | 'ambiguous' | 'refused';
     quantity: number;
+    /** An accepted write is to be proven until then, epoch ms; after it the write counts as lost. */
+    until?: number;
     code?: string;
     message?: string;
   }
@@ -136,7 +138,7 @@ export interface Outlet {
   shown?: number;
   intent?: Intent;
   /** The last answer that was no proof. */
-  answer?: { signature: string; outcome: 'accepted' | 'ambiguous' | 'refused'; at: number; code?: string; message?: string };
+  answer?: { signature: string; outcome: 'accepted' | 'ambiguous' | 'refused'; at: number; until?: number; code?: string; message?: string };
   /** The intent of this version was proven to be what buyers see. */
   proof?: { version: number; quantity: number; at: number; by: 'write' | 'read' };
 }
