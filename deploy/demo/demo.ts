@@ -131,14 +131,19 @@ class Demo {
   /** After the verdict: the stage stands until Ctrl-C, and a node that somebody kills comes back. */
   async stay(): Promise<void> {
     const { processes } = this.#stage;
-    processes.onDeath = name => {
-      this.#screen.announce(`${name} died; it is started again in 5 s`, 'fault');
-      setTimeout(() => { processes.restart(name).catch(error => this.#screen.announce(String(error), 'bad')); }, 5_000);
+    const announce = this.#screen.announce.bind(this.#screen);
+    processes.onDeath = (name, why) => {
+      if (!this.#stage.nodes.includes(name)) return this.#broken.reject(new Error(`${name} died: ${why}`));
+      announce(`node ${name} died; it is started again in 5 s`, 'fault');
+      setTimeout(() => {
+        if (this.#lifetime.isEnding) return;
+        processes.restart(name).then(() => announce(`node ${name} is started again`, 'good'), error => announce(String(error), 'bad'));
+      }, 5_000);
     };
     for (const line of await afterwards(this.#stage)) this.#screen.print(line);
     this.#phase = 'kept running until Ctrl-C';
     this.#openedAt = undefined;
-    await new Promise(() => {});
+    await this.#broken.promise;
   }
 
   #faults(signal: AbortSignal): Promise<Incident[]> {

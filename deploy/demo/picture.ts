@@ -83,11 +83,11 @@ const plainTable = {
 function table(head: string[], rows: string[][]): string {
   const made = new Table({ ...plainTable, head: head.map(dim), colAligns: head.map((_, n) => n === 0 ? 'left' : 'right') });
   made.push(...rows);
-  return made.toString();
+  return made.toString().split('\n').map(line => line.trimEnd()).join('\n');
 }
 
 function channelTable({ channels }: Status, since: Opening | undefined, columns: number): string {
-  const wide = columns >= 96;
+  const wide = columns >= 100;
   const head = ['marketplace', 'listings', 'equal', 'pending', 'drifted', ...wide ? ['writes', 'per event'] : [], 'sale to proof p50/p99', 'throttled'];
   return table(head, channels.map(channel => channelRow(channel, since, wide, head.length)));
 }
@@ -105,8 +105,8 @@ function channelRow({ account, answer, alive, totals: total }: ChannelStatus, si
 }
 
 function nodeTable(status: Status, columns: number): string {
-  const head = ['node', 'state', 'partitions', 'events/s', 'memory', ...columns >= 96 ? ['marketplaces'] : []];
-  return table(head, status.nodes.map(node => nodeRow(node, columns >= 96)));
+  const head = ['node', 'state', 'partitions', 'events/s', 'memory', ...columns >= 100 ? ['marketplaces'] : []];
+  return table(head, status.nodes.map(node => nodeRow(node, columns >= 100)));
 }
 
 function nodeRow({ id, alive, answer, eventsPerSecond }: NodeStatus, wide: boolean): string[] {

@@ -69,7 +69,7 @@ test('a finding is one line that turns from drift to healed', t => {
 test('the picture fits any terminal of 24 lines and 80 columns, and loses the marketplaces last', t => {
   const busy = status({ drifts: ['a', 'b', 'c', 'd', 'e'].map(id => drift(id, 'open')) });
   for (const rows of [24, 16, 12]) t.true(plain(busy, 80, rows).length <= rows - 1, String(rows));
-  for (const line of plain(busy, 80)) t.true(line.length <= 80, line);
+  for (const columns of [80, 99, 100, 130]) for (const line of render(busy, progress, { columns, rows: 40 }).split('\n')) t.true(stripVTControlCharacters(line).length <= columns, line);
   t.truthy(plain(busy, 80, 12).find(line => line.startsWith('ebay')));
 });
 
