@@ -180,6 +180,11 @@ test('what a gap held back takes effect when the missing fact comes, and then wa
   t.deepEqual(actor.settle().intended, { amazon: 16, ebay: 16 });
 });
 
+test('zero is written through a gap, also where nothing is shown by all we know', t => {
+  const actor = new Actor().tell(count(1, 0), adjust(3, 5), link('amazon', { shown: 0 }));
+  t.deepEqual([actor.intended, actor.intent('amazon')!.lane, actor.state], [{ amazon: 0 }, 'zero', 'suspended']);
+});
+
 test('raises that a gap holds back wake nobody until it is filled', t => {
   const actor = linked(10).tell(adjust(3, -1), { type: 'rule.set', account: 'amazon', rule: { buffer: 5 } }).prove('amazon');
   actor.tell({ type: 'rule.set', account: 'amazon', rule: { buffer: 0 } });

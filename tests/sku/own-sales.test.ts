@@ -48,6 +48,13 @@ test('a sale that the source imported before we learnt of it was overwritten by 
   t.deepEqual([actor.stock.outlets, actor.state], [outlets, 'settled']);
 });
 
+test('a cancellation that the source imported before we learnt of the line was overwritten by what we wrote since too', t => {
+  const actor = proven(10).tell(count(2, 8, { imported: ['amazon/1/1'] }), count(3, 10, { imported: ['amazon/1/1#cancelled'] })).settle().prove('amazon', 'ebay');
+  const { outlets } = actor.stock;
+  actor.tell(cancelled('amazon/1/1', 2));
+  t.deepEqual([actor.stock.outlets, actor.state], [outlets, 'settled']);
+});
+
 test('a sale that the source imported without anything written since has moved its channel all the same', t => {
   const actor = proven(100, { buffer: 0, max: 5 }).tell(count(2, 98, { imported: ['amazon/1/1'] }), placed('amazon/1/1', 2));
   t.deepEqual([brief(actor, 'amazon'), actor.state], [['write', 5, 'decrease', { shown: 3 }], 'debouncing']);

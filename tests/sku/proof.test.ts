@@ -36,6 +36,12 @@ test('accepted, ambiguous and refused prove nothing and are kept until proof com
   }
 });
 
+test('a new intent has no answer yet, though the one before had', t => {
+  const actor = counted();
+  actor.tell(answer(actor, 'a', { outcome: 'refused' }), adjust(2, -4));
+  t.deepEqual([actor.intended.a, actor.outlet('a').answer], [6, undefined]);
+});
+
 test('an answer to an intent that was overtaken changes nothing', t => {
   const actor = counted();
   const late = answer(actor, 'a', {});
