@@ -85,21 +85,21 @@ const patchOf = (op: string, value: unknown, path = '/attributes/fulfillment_ava
 
 // Writing
 
-test('a write of a quantity leaves the handling time of the listing alone', async t => {
+test.serial('a write of a quantity leaves the handling time of the listing alone', async t => {
   const w = await world(t, { 'A-1': 10 });
   await w.adapter.write([entry('A-1', 4)], call());
   await until(() => w.shop.listings.get('A-1')!.quantity === 4);
   t.is(w.shop.listings.get('A-1')!.fields['leadTimeToShipMaxDays'], '3');
 });
 
-test('the sandbox wipes the handling time on a quantity-only replace, as Amazon does', async t => {
+test.serial('the sandbox wipes the handling time on a quantity-only replace, as Amazon does', async t => {
   const w = await world(t, { 'A-1': 10 });
   await raw(w, 'PATCH', `${items}/A-1?${store}`, patchOf('replace', [{ fulfillment_channel_code: 'DEFAULT', quantity: 4 }]));
   await until(() => w.shop.listings.get('A-1')!.quantity === 4);
   t.false('leadTimeToShipMaxDays' in w.shop.listings.get('A-1')!.fields);
 });
 
-test('an accepted write tells its submission and when to look, on the clock of the sandbox', async t => {
+test.serial('an accepted write tells its submission and when to look, on the clock of the sandbox', async t => {
   const w = await world(t, { 'A-1': 10 });
   const [outcome] = await w.adapter.write([entry('A-1', 4)], call());
   if (outcome?.kind !== 'accepted') return t.fail(JSON.stringify(outcome));
@@ -107,14 +107,14 @@ test('an accepted write tells its submission and when to look, on the clock of t
   t.deepEqual([outcome.verifyAfterMs, outcome.verifyWithinMs], [50, 1500]);
 });
 
-test('a write to a SKU that does not exist is accepted and only the read back tells', async t => {
+test.serial('a write to a SKU that does not exist is accepted and only the read back tells', async t => {
   const w = await world(t, { 'A-1': 10 });
   const [outcome] = await w.adapter.write([entry('NOBODY', 4)], call());
   t.is(outcome?.kind, 'accepted');
   t.is((await w.adapter.read([listing('NOBODY')], call()))[0]?.kind, 'missing');
 });
 
-test('an older write that is slow to apply does not land on top of a newer one', async t => {
+test.serial('an older write that is slow to apply does not land on top of a newer one', async t => {
   const delays = [600_000, 1_000]; // A second here, and 2 ms.
   const w = await world(t, { 'A-1': 10 }, { applyAfterMs: () => delays.shift()! });
   await w.adapter.write([entry('A-1', 5)], call());
@@ -123,7 +123,7 @@ test('an older write that is slow to apply does not land on top of a newer one',
   t.deepEqual(w.shop.ledger.entries.map(e => e.kind === 'shown' && e.quantity), [10, 5, 2]);
 });
 
-test('a quantity that is no whole number is refused before it can become a null', async t => {
+test.serial('a quantity that is no whole number is refused before it can become a null', async t => {
   const w = await world(t, { 'A-1': 10 });
   for (const quantity of [NaN, -1, 1.5]) {
     const [outcome] = await w.adapter.write([entry('A-1', quantity)], call());
@@ -134,7 +134,7 @@ test('a quantity that is no whole number is refused before it can become a null'
 
 const awkward = ['S/1', 'S#1', 'S+1', 'S 1', 'S%201', 'S&1=?', 'S,1', 'é-1', "S'(1)!*"];
 
-test('SKUs with every awkward sign are written and read as themselves', async t => {
+test.serial('SKUs with every awkward sign are written and read as themselves', async t => {
   const w = await world(t, Object.fromEntries(awkward.map((sku, n) => [sku, n + 1])));
   const readings = await w.adapter.read(awkward.map(listing), call());
   t.deepEqual(readings.map(r => r.kind === 'read' ? r.reading.quantity : r), awkward.map((_, n) => n + 1));
@@ -143,7 +143,7 @@ test('SKUs with every awkward sign are written and read as themselves', async t 
   t.is(w.shop.listings.size, awkward.length);
 });
 
-test('a SKU with a comma is paid for as a read of one', async t => {
+test.serial('a SKU with a comma is paid for as a read of one', async t => {
   const w = await world(t, {});
   t.is(w.adapter.readOperation?.(listing('S,1')).limit, 'getListingsItem');
   t.is(w.adapter.readOperation?.(listing('S-1')).limit, 'searchListingsItems');
@@ -151,7 +151,7 @@ test('a SKU with a comma is paid for as a read of one', async t => {
 
 // Reading
 
-test('a read gives the live quantity, not the one submitted', async t => {
+test.serial('a read gives the live quantity, not the one submitted', async t => {
   const w = await world(t, { 'A-1': 10 });
   await w.adapter.write([entry('A-1', 6)], call());
   await until(() => w.shop.listings.get('A-1')!.quantity === 6);
@@ -161,7 +161,7 @@ test('a read gives the live quantity, not the one submitted', async t => {
   t.like((await w.adapter.read([listing('A-1')], call()))[0], { kind: 'read', reading: { quantity: 4, buyable: 4 } });
 });
 
-test('a read of twenty SKUs takes one call and gives all twenty', async t => {
+test.serial('a read of twenty SKUs takes one call and gives all twenty', async t => {
   const skus = Array.from({ length: 20 }, (_, n) => `S-${n}`);
   const w = await world(t, Object.fromEntries(skus.map((sku, n) => [sku, n])));
   const exchanges: Exchange[] = [];
@@ -170,7 +170,7 @@ test('a read of twenty SKUs takes one call and gives all twenty', async t => {
   t.is(exchanges.filter(e => e.method === 'GET').length, 1);
 });
 
-test('a suppressed listing reads as inactive with Amazon\'s words, an empty one as active', async t => {
+test.serial('a suppressed listing reads as inactive with Amazon\'s words, an empty one as active', async t => {
   const w = await world(t, { 'A-1': 10, 'A-2': 0, 'A-3': 0 });
   w.shop.setActive('A-1', false);
   w.shop.setActive('A-3', false);
@@ -181,7 +181,7 @@ test('a suppressed listing reads as inactive with Amazon\'s words, an empty one 
   t.like(three, { kind: 'read', reading: { quantity: 0, buyable: 0, active: false } });
 });
 
-test('an import goes beyond the thousand listings that one search pages through', async t => {
+test.serial('an import goes beyond the thousand listings that one search pages through', async t => {
   const w = await world(t, Object.fromEntries(Array.from({ length: 2_050 }, (_, n) => [`S-${n}`, n])));
   const seen: string[] = [];
   let cursor: string | undefined;
@@ -196,7 +196,7 @@ test('an import goes beyond the thousand listings that one search pages through'
 
 // Tokens and rates
 
-test('a refused path or role is an authorisation failure at once, without a new token', async t => {
+test.serial('a refused path or role is an authorisation failure at once, without a new token', async t => {
   const w = await world(t, { 'A-1': 10 });
   await w.adapter.read([listing('A-1')], call());
   const other = adapterFor({ ...w.account, settings: { ...w.account.settings, sellerId: 'SOMEBODY-ELSE' } });
@@ -205,7 +205,7 @@ test('a refused path or role is an authorisation failure at once, without a new 
   t.is(w.shop.counts['calls.token'], 2, 'one for each adapter');
 });
 
-test('a write whose token expired under way is sent once more with a new one', async t => {
+test.serial('a write whose token expired under way is sent once more with a new one', async t => {
   const w = await world(t, { 'A-1': 10 });
   await w.adapter.read([listing('A-1')], call());
   w.vendor.expireTokens();
@@ -215,7 +215,7 @@ test('a write whose token expired under way is sent once more with a new one', a
   t.deepEqual(exchanges.map(e => [e.method, e.status]), [['PATCH', 403], ['POST', 200], ['PATCH', 200]]);
 });
 
-test('the sixth write within a second is throttled and empties the meter', async t => {
+test.serial('the sixth write within a second is throttled and empties the meter', async t => {
   const w = await world(t, { 'A-1': 10 }, { scale: 1 });
   const meters: Meter[] = [];
   const write = () => w.adapter.write([entry('A-1', 3)], call({ onMeter: m => meters.push(m) }));
@@ -227,14 +227,14 @@ test('the sixth write within a second is throttled and empties the meter', async
   t.deepEqual(meters.find(m => m.remaining === 0), { limit: 'patchListingsItem', remaining: 0 });
 });
 
-test('a call whose deadline passes while it waits for a token was not sent, and says so', async t => {
+test.serial('a call whose deadline passes while it waits for a token was not sent, and says so', async t => {
   const w = await world(t, { 'A-1': 10 });
   const error = await t.throwsAsync(w.adapter.write([entry('A-1', 1)], { signal: AbortSignal.abort() }), { instanceOf: RetryableError });
   t.regex(error!.message, /nothing was sent/);
   t.is(w.shop.counts['calls.write'], undefined);
 });
 
-test('a write that meets its deadline under way counts as possibly applied, and is told by name', async t => {
+test.serial('a write that meets its deadline under way counts as possibly applied, and is told by name', async t => {
   const w = await world(t, { 'A-1': 10 });
   await w.adapter.read([listing('A-1')], call());
   w.shop.faults.add({ kind: 'latency', on: 'write', forMs: 60_000, delayMs: 1_000 });
@@ -242,18 +242,18 @@ test('a write that meets its deadline under way counts as possibly applied, and 
   t.is((error as AmbiguousError).code, 'TimeoutError');
 });
 
-test('the sandbox keeps the limits that are published in config', t => {
+test.serial('the sandbox keeps the limits that are published in config', t => {
   t.deepEqual(parse(readFileSync(new URL('../../config/limits/amazon.yaml', import.meta.url), 'utf8')), limits);
 });
 
-test('every operation of the adapter names a published limit', async t => {
+test.serial('every operation of the adapter names a published limit', async t => {
   const w = await world(t, {});
   for (const { limit } of Object.values(w.adapter.operations)) t.true(limit in limits, limit);
 });
 
 // Orders
 
-test('an order shows only two minutes after it was placed, and completeness never claims more', async t => {
+test.serial('an order shows only two minutes after it was placed, and completeness never claims more', async t => {
   const w = await world(t, { 'A-1': 10 }, { scale: 60 }); // Two minutes are 2 s.
   const { order } = w.shop.buy('b1', [{ sku: 'A-1', units: 1 }]);
   let page = await w.adapter.orders(undefined, call());
@@ -267,7 +267,7 @@ test('an order shows only two minutes after it was placed, and completeness neve
   t.deepEqual(page.lines.map(l => [l.orderId, l.units, l.cancelled]), [[order!.orderId, 1, 0]]);
 });
 
-test('a unit cancelled out of three is learnt while the order is Pending', async t => {
+test.serial('a unit cancelled out of three is learnt while the order is Pending', async t => {
   const w = await world(t, { 'A-1': 10 });
   const { order } = w.shop.buy('b1', [{ sku: 'A-1', units: 3 }]);
   w.shop.cancel(order!.orderId, order!.lines[0]!.line, 1);
@@ -276,7 +276,7 @@ test('a unit cancelled out of three is learnt while the order is Pending', async
   t.deepEqual(lines.map(l => [l.units, l.cancelled, l.shipped]), [[3, 1, 0]]);
 });
 
-test('completeness moves only with the last page of a poll', async t => {
+test.serial('completeness moves only with the last page of a poll', async t => {
   const w = await world(t, { 'A-1': 500 });
   for (let n = 0; n < 150; n++) w.shop.buy(`b${n}`, [{ sku: 'A-1', units: 1 }]);
   const placed = Date.now();
@@ -288,7 +288,7 @@ test('completeness moves only with the last page of a poll', async t => {
   t.true(second.completeThrough > placed - 1);
 });
 
-test('a page token that died begins the poll again, and only once', async t => {
+test.serial('a page token that died begins the poll again, and only once', async t => {
   const w = await world(t, { 'A-1': 10 });
   w.shop.buy('b1', [{ sku: 'A-1', units: 1 }]);
   await pause(220);
@@ -300,7 +300,7 @@ test('a page token that died begins the poll again, and only once', async t => {
   await t.throwsAsync(w.adapter.orders(JSON.stringify({ ...dead, again: true }), call()), { instanceOf: TerminalError });
 });
 
-test('the next poll overlaps the last one and never claims what Amazon did not answer', t => {
+test.serial('the next poll overlaps the last one and never claims what Amazon did not answer', t => {
   t.deepEqual(advance({ after: 0, through: 0 }, undefined, 1_000_000, 300_000), { after: 700_000, through: 1_000_000 });
   t.deepEqual(advance({ after: 5, through: 7 }, undefined, undefined, 300_000), { after: 5, through: 7 });
   const page = advance({ after: 5, through: 7 }, 'next', 900_000, 300_000);
@@ -318,7 +318,7 @@ const figures = (order: Order): Pick<OrderLine, 'units' | 'cancelled' | 'shipped
   orderLines([order]).map(({ units, cancelled, shipped }) => ({ units, cancelled, shipped }));
 const executed = { cancellation: { cancellationExecution: { cancelledBy: 'BUYER' } } };
 
-test('a Pending order, or one without a status, counts as sold in full', t => {
+test.serial('a Pending order, or one without a status, counts as sold in full', t => {
   const sold = [{ units: 3, cancelled: 0, shipped: 0 }];
   for (const status of ['PENDING', 'PENDING_AVAILABILITY', 'UNSHIPPED', 'UNFULFILLABLE', undefined]) {
     t.deepEqual(figures(orderOf(status, orderItem())), sold, status);
@@ -326,7 +326,7 @@ test('a Pending order, or one without a status, counts as sold in full', t => {
   t.deepEqual(figures(orderOf('PENDING', orderItem({ fulfillment: { quantityFulfilled: 0, quantityUnfulfilled: 0 } }))), sold, 'counts alone cancel nothing');
 });
 
-test('units come back for a cancellation that was carried out, not for one that is asked for', t => {
+test.serial('units come back for a cancellation that was carried out, not for one that is asked for', t => {
   t.deepEqual(figures(orderOf('CANCELLED', orderItem())), [{ units: 3, cancelled: 3, shipped: 0 }]);
   t.deepEqual(figures(orderOf('UNSHIPPED', orderItem({ fulfillment: { quantityFulfilled: 0, quantityUnfulfilled: 2 }, ...executed }))), [{ units: 3, cancelled: 1, shipped: 0 }]);
   t.deepEqual(figures(orderOf('CANCELLED', orderItem({ fulfillment: { quantityFulfilled: 1 }, ...executed }))), [{ units: 3, cancelled: 2, shipped: 1 }]);
@@ -334,7 +334,7 @@ test('units come back for a cancellation that was carried out, not for one that 
   t.deepEqual(figures(orderOf('UNSHIPPED', orderItem(executed))), [{ units: 3, cancelled: 0, shipped: 0 }]);
 });
 
-test('orders that Amazon fulfils itself are none of ours, and a line without a SKU is not lost', t => {
+test.serial('orders that Amazon fulfils itself are none of ours, and a line without a SKU is not lost', t => {
   t.deepEqual(orderLines([orderOf('UNSHIPPED', orderItem(), 'AMAZON')]), []);
   t.is(orderLines([orderOf('UNSHIPPED', orderItem({ product: { asin: 'B1' } }))])[0]?.sku, 'asin:B1');
 });
@@ -366,7 +366,7 @@ async function scripted(t: ExecutionContext, { status = 200, body, headers = {} 
 const summaries = [{ marketplaceId: 'ATVPDKIKX0DER', productType: 'LUGGAGE', status: ['BUYABLE'], createdDate: '2024-01-01T00:00:00Z' }];
 const offering = (...fulfillmentAvailability: unknown[]) => ({ numberOfResults: 1, items: [{ sku: 'A-1', summaries, fulfillmentAvailability }] });
 
-test('an INVALID answer refuses the entry with the code of its first error', async t => {
+test.serial('an INVALID answer refuses the entry with the code of its first error', async t => {
   const issues = [
     { code: '1', message: 'Minor.', severity: 'WARNING', categories: [] },
     { code: '90220', message: 'Size is missing.', severity: 'ERROR', categories: ['MISSING_ATTRIBUTE'] },
@@ -385,7 +385,7 @@ const unproven: [string, Script][] = [
   ['of a gateway', { status: 502, body: 'Bad Gateway' }],
 ];
 for (const [name, script] of unproven) {
-  test(`a write with an answer ${name} counts as possibly applied`, async t => {
+  test.serial(`a write with an answer ${name} counts as possibly applied`, async t => {
     const { adapter } = await scripted(t, script);
     await t.throwsAsync(adapter.write([entry('A-1', 1)], call()), { instanceOf: AmbiguousError });
   });
@@ -401,44 +401,44 @@ const unreadable: [string, unknown[], string][] = [
   ['with a quantity below zero', [{ fulfillmentChannelCode: 'DEFAULT', quantity: -4 }], 'MALFORMED'],
 ];
 for (const [name, availability, code] of unreadable) {
-  test(`an offer ${name} reads as ${code}, never as a number`, async t => {
+  test.serial(`an offer ${name} reads as ${code}, never as a number`, async t => {
     const { adapter } = await scripted(t, { body: offering(...availability) });
     t.like((await adapter.read([listing('A-1')], call()))[0], { kind: 'failed', code });
   });
 }
 
-test('an answer without fulfilment data is an error of its entry, not a zero', async t => {
+test.serial('an answer without fulfilment data is an error of its entry, not a zero', async t => {
   const { adapter } = await scripted(t, { body: { numberOfResults: 1, items: [{ sku: 'A-1', summaries }] } });
   t.like((await adapter.read([listing('A-1')], call()))[0], { kind: 'failed', code: 'MALFORMED' });
 });
 
-test('a SKU that may be on a further page is not called missing', async t => {
+test.serial('a SKU that may be on a further page is not called missing', async t => {
   const { adapter } = await scripted(t, { body: { numberOfResults: 2, items: [], pagination: { nextToken: 'n' } } });
   t.like((await adapter.read([listing('A-1')], call()))[0], { kind: 'failed', code: 'PARTIAL' });
 });
 
-test('an import leaves out what Amazon fulfils and stops at an item it does not understand', async t => {
+test.serial('an import leaves out what Amazon fulfils and stops at an item it does not understand', async t => {
   const fba = await scripted(t, { body: offering({ fulfillmentChannelCode: 'AMAZON_NA' }) });
   t.deepEqual(await fba.adapter.listings(undefined, call()), { readings: [] });
   const odd = await scripted(t, { body: { numberOfResults: 1, items: [{ sku: 'A-1' }] } });
   await t.throwsAsync(odd.adapter.listings(undefined, call()), { instanceOf: RetryableError, message: /A-1/ });
 });
 
-test('orders in an unknown shape are an error, not an empty page', async t => {
+test.serial('orders in an unknown shape are an error, not an empty page', async t => {
   for (const body of [{}, { orders: [{ orderId: 'O', createdTime: '2026-08-01T00:00:00Z', orderItems: [{ orderItemId: '1', product: {} }] }] }, '<html>']) {
     const { adapter } = await scripted(t, { body });
     await t.throwsAsync(adapter.orders(undefined, call()), { instanceOf: RetryableError });
   }
 });
 
-test('a token refused twice is an authorisation failure after one refresh', async t => {
+test.serial('a token refused twice is an authorisation failure after one refresh', async t => {
   const body = { errors: [{ code: 'Unauthorized', message: 'Access to requested resource is denied.', details: 'The access token you provided is revoked, malformed or invalid.' }] };
   const { adapter, seen } = await scripted(t, { status: 403, body });
   await t.throwsAsync(adapter.write([entry('A-1', 1)], call()), { instanceOf: AuthError });
   t.deepEqual(seen.map(s => s.split('?')[0]), ['POST /auth/o2/token', 'PATCH /listings/2021-08-01/items/S/A-1', 'POST /auth/o2/token', 'PATCH /listings/2021-08-01/items/S/A-1']);
 });
 
-test('a dead application secret is an authorisation failure and no listing is touched', async t => {
+test.serial('a dead application secret is an authorisation failure and no listing is touched', async t => {
   const { adapter, seen } = await scripted(t, { body: {} }, { status: 401, body: { error: 'invalid_client', error_description: 'Client authentication failed' } });
   const error = await t.throwsAsync(adapter.write([entry('A-1', 1)], call()), { instanceOf: AuthError });
   t.is((error as AuthError).code, 'invalid_client');
@@ -452,7 +452,7 @@ const classes = { auth: AuthError, throttled: ThrottledError, retryable: Retryab
 
 for (const status of [400, 401, 403, 404, 408, 413, 415, 418, 429, 500, 503, 599, 302]) {
   const row = failures.find(r => status >= r.from && status <= r.to)!;
-  test(`status ${status} is ${row.read} on a read and ${row.write} on a write`, t => {
+  test.serial(`status ${status} is ${row.read} on a read and ${row.write} on a write`, t => {
     const body = { errors: [{ code: 'SomeCode', message: 'Words.', details: '' }] };
     for (const kind of ['read', 'write'] as const) {
       const error = failure('call', answer(status, body), kind);
@@ -462,7 +462,7 @@ for (const status of [400, 401, 403, 404, 408, 413, 415, 418, 429, 500, 503, 599
   });
 }
 
-test('the table says what the reference says of each status', t => {
+test.serial('the table says what the reference says of each status', t => {
   const read = (status: number) => failures.find(r => status >= r.from && status <= r.to)!.read;
   const write = (status: number) => failures.find(r => status >= r.from && status <= r.to)!.write;
   t.deepEqual([400, 401, 403, 404, 413, 415, 429, 500, 503].map(read), ['terminal', 'auth', 'auth', 'terminal', 'terminal', 'terminal', 'throttled', 'retryable', 'retryable']);
@@ -471,7 +471,7 @@ test('the table says what the reference says of each status', t => {
   t.deepEqual([400, 401, 403, 404, 429, 500, 200].map(token), ['auth', 'auth', 'auth', 'auth', 'throttled', 'retryable', 'retryable']);
 });
 
-test('only details about the token make a 403 worth a new one', t => {
+test.serial('only details about the token make a 403 worth a new one', t => {
   const denied = (details?: string) => answer(403, { errors: [{ code: 'Unauthorized', message: 'Access to requested resource is denied.', ...(details !== undefined && { details }) }] });
   t.true(refusesToken(denied('The access token you provided has expired.')));
   t.true(refusesToken(denied('The access token you provided is revoked, malformed or invalid.')));
@@ -480,13 +480,13 @@ test('only details about the token make a 403 worth a new one', t => {
   t.false(refusesToken({ ...denied('The access token you provided has expired.'), status: 400 }));
 });
 
-test('a token answer that is not understood never shows in the error', t => {
+test.serial('a token answer that is not understood never shows in the error', t => {
   t.notRegex(tokenFailure(answer(200, { access_token: 'Atza|secret', expires_in: 'soon' })).message, /Atza/);
 });
 
 // Settings
 
-test('bad settings are named with their values, bad secrets without', t => {
+test.serial('bad settings are named with their values, bad secrets without', t => {
   const make = (more: Partial<AccountSettings>) => () => adapterFor({
     account: 'amazon-us', channel: 'amazon', baseUrl: 'https://sellingpartnerapi-na.amazon.com',
     credentials: { clientId: 'id', clientSecret: 'cs', refreshToken: 'rt' }, settings: { sellerId: 'S', marketplaceId: 'M' }, ...more,
@@ -529,7 +529,7 @@ const refusals: [string, string, string, unknown, number, RegExp][] = [
   ['the old orders API', 'GET', '/orders/v0/orders', undefined, 403, /Unauthorized/],
 ];
 for (const [name, method, path, body, status, words] of refusals) {
-  test(`the sandbox refuses ${name} and writes nothing`, async t => {
+  test.serial(`the sandbox refuses ${name} and writes nothing`, async t => {
     const w = await world(t, { 'A-1': 10, 'C/3': 4 });
     const refused = await raw(w, method, path, body);
     t.is(refused.status, status, JSON.stringify(refused.json));
@@ -541,14 +541,14 @@ for (const [name, method, path, body, status, words] of refusals) {
   });
 }
 
-test('a search that forgets its data sets gets no quantity, and ten items', async t => {
+test.serial('a search that forgets its data sets gets no quantity, and ten items', async t => {
   const w = await world(t, Object.fromEntries(Array.from({ length: 15 }, (_, n) => [`S-${n}`, n])));
   const { json } = await raw(w, 'GET', `${items}?${store}`);
   t.deepEqual([json['items'].length, json['numberOfResults'], 'nextToken' in json['pagination']], [10, 15, true]);
   t.false('fulfillmentAvailability' in json['items'][0]);
 });
 
-test('a page token of orders does not outlive a change of the other parameters', async t => {
+test.serial('a page token of orders does not outlive a change of the other parameters', async t => {
   const w = await world(t, { 'A-1': 10 });
   for (let n = 0; n < 3; n++) w.shop.buy('b', [{ sku: 'A-1', units: 1 }]);
   await pause(220);
@@ -559,7 +559,7 @@ test('a page token of orders does not outlive a change of the other parameters',
   t.is((await raw(w, 'GET', `${path}&fulfilledBy=MERCHANT&paginationToken=${token}`)).status, 400);
 });
 
-test('a preview is answered VALID and stores nothing', async t => {
+test.serial('a preview is answered VALID and stores nothing', async t => {
   const w = await world(t, { 'A-1': 10 });
   const { json } = await raw(w, 'PATCH', `${items}/A-1?${store}&mode=VALIDATION_PREVIEW`, patchOf('merge', [{ fulfillment_channel_code: 'DEFAULT', quantity: 1 }]));
   t.is(json['status'], 'VALID');

@@ -37,14 +37,14 @@ const updatePath = '/sell/inventory/v1/bulk_update_price_quantity';
 
 // ebay.md 0 line 1: two numbers, the smaller is shown.
 
-test('a write sets the item and its offer, so that a raise is shown', async t => {
+test.serial('a write sets the item and its offer, so that a raise is shown', async t => {
   const w = await world(t, { A: 3 });
   await w.adapter.write([await w.entry('A', 10)], w.call());
   t.deepEqual(w.shop.registers('A'), { stock: 10, own: [10] });
   t.is(w.shop.listings.get('A')?.quantity, 10);
 });
 
-test('a read tells the smaller number when another program lowered the item alone', async t => {
+test.serial('a read tells the smaller number when another program lowered the item alone', async t => {
   const w = await world(t, { A: 9 });
   const listing = await w.listing('A');
   await w.raw('POST', updatePath, { requests: [{ sku: 'A', shipToLocationAvailability: { quantity: 4 } }] });
@@ -52,7 +52,7 @@ test('a read tells the smaller number when another program lowered the item alon
   t.is(outcome?.kind === 'read' && outcome.reading.quantity, 4);
 });
 
-test('a read sees a sale although the item still holds the stock that was written', async t => {
+test.serial('a read sees a sale although the item still holds the stock that was written', async t => {
   const w = await world(t, { A: 9 });
   w.shop.buy('b', [{ sku: 'A', units: 2 }]);
   t.is(w.shop.registers('A').stock, 9);
@@ -60,7 +60,7 @@ test('a read sees a sale although the item still holds the stock that was writte
   t.is(outcome?.kind === 'read' && outcome.reading.quantity, 7);
 });
 
-test('a read makes exactly the calls that its operation pays for', async t => {
+test.serial('a read makes exactly the calls that its operation pays for', async t => {
   const w = await world(t, { A: 9, B: 8, C: 7 }, { settings: { readBatch: 3 } });
   const listings = [await w.listing('C'), await w.listing('A'), await w.listing('B')];
   w.exchanges.length = 0;
@@ -70,7 +70,7 @@ test('a read makes exactly the calls that its operation pays for', async t => {
   t.is(w.adapter.operations.read.batch, 3);
 });
 
-test('several offers of one SKU share its quantity, so that it is for sale once', async t => {
+test.serial('several offers of one SKU share its quantity, so that it is for sale once', async t => {
   const w = await world(t, { A: 4 }, { sandbox: { offers: 3 } });
   const entry = await w.entry('A', 8);
   await w.adapter.write([entry], w.call());
@@ -80,7 +80,7 @@ test('several offers of one SKU share its quantity, so that it is for sale once'
   t.is(outcome?.kind === 'read' && outcome.reading.quantity, 4);
 });
 
-test('the shares of offers add up to the quantity', t => {
+test.serial('the shares of offers add up to the quantity', t => {
   for (const offers of [1, 2, 3, 7]) {
     for (const quantity of [0, 1, 2, 5, 14, 100]) {
       t.is(Array.from({ length: offers }, (_, n) => share(quantity, offers, n)).reduce((a, b) => a + b), quantity);
@@ -88,7 +88,7 @@ test('the shares of offers add up to the quantity', t => {
   }
 });
 
-test('an auction of a SKU is neither written nor counted', async t => {
+test.serial('an auction of a SKU is neither written nor counted', async t => {
   const w = await world(t, { A: 6 }, { sandbox: { auctions: true } });
   const entry = await w.entry('A', 5);
   t.is(entry.listing.fields['offerIds'], w.shop.listings.get('A')?.fields['offerIds']);
@@ -97,7 +97,7 @@ test('an auction of a SKU is neither written nor counted', async t => {
   t.is(outcome?.kind === 'read' && outcome.reading.quantity, 5);
 });
 
-test('a listing on hold is told as not active, with eBay\'s state as reason and its quantity kept', async t => {
+test.serial('a listing on hold is told as not active, with eBay\'s state as reason and its quantity kept', async t => {
   const w = await world(t, { A: 6 });
   const entry = await w.entry('A', 0);
   w.shop.setActive('A', false);
@@ -111,7 +111,7 @@ test('a listing on hold is told as not active, with eBay\'s state as reason and 
 
 // ebay.md 0 line 3, 2.1: answers are per entry and in any order.
 
-test('an outcome belongs to its entry although eBay answers in another order', async t => {
+test.serial('an outcome belongs to its entry although eBay answers in another order', async t => {
   const w = await world(t, { A: 1, B: 1, C: 1 });
   const entries = [await w.entry('A', 5), { ...(await w.entry('B', 5)), quantity: -1 }, await w.entry('C', 5)];
   const outcomes = await w.adapter.write(entries, w.call());
@@ -119,7 +119,7 @@ test('an outcome belongs to its entry although eBay answers in another order', a
   t.like(outcomes[1], { class: 'validation', code: '25004' });
 });
 
-test('an entry answered in two parts has one outcome', async t => {
+test.serial('an entry answered in two parts has one outcome', async t => {
   const w = await world(t, { A: 1, B: 1 }, { sandbox: { itemParts: true } });
   const good = await w.entry('A', 5);
   const ghost = { ...(await w.entry('B', 5)), listing: { id: 'G', sku: 'G', fields: { offerIds: '8999999990' } } };
@@ -127,13 +127,13 @@ test('an entry answered in two parts has one outcome', async t => {
   t.deepEqual(outcomes.map(o => o.kind), ['refused', 'accepted']);
 });
 
-test('a success is never more than accepted, with the window that the settings give', async t => {
+test.serial('a success is never more than accepted, with the window that the settings give', async t => {
   const w = await world(t, { A: 1 }, { settings: { verifyAfterMs: 600, verifyWithinMs: 6_000 } });
   const entry = await w.entry('A', 5);
   t.deepEqual(await w.adapter.write([entry], w.call()), [{ kind: 'accepted', signature: entry.signature, verifyAfterMs: 1, verifyWithinMs: 10 }]);
 });
 
-test('an offer of another SKU refuses the entry and leaves both quantities', async t => {
+test.serial('an offer of another SKU refuses the entry and leaves both quantities', async t => {
   const w = await world(t, { A: 1, B: 2 });
   const a = await w.listing('A');
   const b = await w.listing('B');
@@ -146,7 +146,7 @@ test('an offer of another SKU refuses the entry and leaves both quantities', asy
 
 // ebay.md 0 line 4: one SKU or 25?
 
-test('a call of several that is refused as a whole is asked again one by one', async t => {
+test.serial('a call of several that is refused as a whole is asked again one by one', async t => {
   const w = await world(t, { A: 1, B: 1 }, { sandbox: { entriesMax: 1 } });
   const entries = [await w.entry('A', 5), await w.entry('B', 6)];
   t.is(w.adapter.operations.write.batch, 25);
@@ -159,7 +159,7 @@ test('a call of several that is refused as a whole is asked again one by one', a
   t.is(w.adapter.operations.write.batch, 1);
 });
 
-test('one bad entry that spoiled a whole call does not cost the batch for ever', async t => {
+test.serial('one bad entry that spoiled a whole call does not cost the batch for ever', async t => {
   const w = await world(t, { A: 1, B: 1 });
   const good = await w.entry('A', 5);
   // The same offer twice in one entry spoils the call.
@@ -172,7 +172,7 @@ test('one bad entry that spoiled a whole call does not cost the batch for ever',
   t.is(w.adapter.operations.write.batch, 25);
 });
 
-test('the batch can be set, and a value out of range is refused with field and value', t => {
+test.serial('the batch can be set, and a value out of range is refused with field and value', t => {
   const make = (settings: Record<string, unknown>, credentials: Record<string, string> = { clientId: 'i', clientSecret: 's', refreshToken: 'r' }) =>
     createEbay({ account: 'e1', channel: 'ebay', baseUrl: 'http://localhost:1', credentials, settings }, ports(1));
   t.is(make({ batch: 1 }).operations.write.batch, 1);
@@ -185,7 +185,7 @@ test('the batch can be set, and a value out of range is refused with field and v
 
 // ebay.md 0 line 5: 250 revisions.
 
-test('the 251st revision of a day is refused for that listing alone, and the next day takes writes again', async t => {
+test.serial('the 251st revision of a day is refused for that listing alone, and the next day takes writes again', async t => {
   const clock = new SetClock(600);
   const w = await world(t, { A: 1, B: 1 }, { clock });
   const [a, b] = [await w.entry('A', 5), await w.entry('B', 5)];
@@ -206,7 +206,7 @@ class SetClock extends SandboxClock {
 
 // ebay.md 0 line 6: two meanings of offset.
 
-test('an import counts pages and a poll counts orders, and neither loses nor repeats one', async t => {
+test.serial('an import counts pages and a poll counts orders, and neither loses nor repeats one', async t => {
   const skus = Array.from({ length: 23 }, (_, n) => `S${n}`);
   const w = await world(t, Object.fromEntries(skus.map(sku => [sku, 500])), { settings: { importPage: 5 } });
   const seen: string[] = [];
@@ -226,7 +226,7 @@ test('an import counts pages and a poll counts orders, and neither loses nor rep
   t.deepEqual(lines.map(l => l.orderId), bought);
 });
 
-test('an item without a published offer is no listing', async t => {
+test.serial('an item without a published offer is no listing', async t => {
   const w = await world(t, { A: 2, B: 2 }, { sandbox: { outOfStockControl: false } });
   w.shop.buy('b', [{ sku: 'A', units: 2 }]);
   const page = await w.adapter.listings(undefined, w.call());
@@ -235,7 +235,7 @@ test('an item without a published offer is no listing', async t => {
 
 // ebay.md 0 line 8: what zero does.
 
-test('without out-of-stock control a listing at zero ends and takes no more writes', async t => {
+test.serial('without out-of-stock control a listing at zero ends and takes no more writes', async t => {
   const w = await world(t, { A: 2 }, { sandbox: { outOfStockControl: false } });
   const entry = await w.entry('A', 0);
   await w.adapter.write([entry], w.call());
@@ -244,7 +244,7 @@ test('without out-of-stock control a listing at zero ends and takes no more writ
   t.like((await w.adapter.write([{ ...entry, quantity: 4 }], w.call()))[0], { kind: 'refused', class: 'listing', code: '25713' });
 });
 
-test('with out-of-stock control a listing at zero stays active with nothing to buy', async t => {
+test.serial('with out-of-stock control a listing at zero stays active with nothing to buy', async t => {
   const w = await world(t, { A: 2 });
   const entry = await w.entry('A', 0);
   await w.adapter.write([entry], w.call());
@@ -254,7 +254,7 @@ test('with out-of-stock control a listing at zero stays active with nothing to b
 
 // ebay.md 6: orders.
 
-test('an order that is not paid yet is not in the list, and is once it is', async t => {
+test.serial('an order that is not paid yet is not in the list, and is once it is', async t => {
   const w = await world(t, { A: 5 }, { sandbox: { payMs: 180_000 } });
   const { order } = w.shop.buy('b', [{ sku: 'A', units: 1 }]);
   const first = await poll(w, undefined);
@@ -264,7 +264,7 @@ test('an order that is not paid yet is not in the list, and is once it is', asyn
   t.deepEqual(second.lines.map(l => l.orderId), [order!.orderId]);
 });
 
-test('orders are complete up to the lag before the poll began, and never less than before', async t => {
+test.serial('orders are complete up to the lag before the poll began, and never less than before', async t => {
   const w = await world(t, { A: 5 }, { settings: { ordersLagMs: 600_000 } });
   const before = Date.now();
   const first = await w.adapter.orders(undefined, w.call());
@@ -273,7 +273,7 @@ test('orders are complete up to the lag before the poll began, and never less th
   t.true(second.completeThrough >= first.completeThrough);
 });
 
-test('a poll in the middle of its pages claims no more than the poll before', async t => {
+test.serial('a poll in the middle of its pages claims no more than the poll before', async t => {
   const w = await world(t, { A: 500 });
   const start = await w.adapter.orders(undefined, w.call());
   for (let n = 0; n < 201; n++) w.shop.buy(`b${n}`, [{ sku: 'A', units: 1 }]);
@@ -286,7 +286,7 @@ test('a poll in the middle of its pages claims no more than the poll before', as
   t.true(last.completeThrough > start.completeThrough);
 });
 
-test('an order that changes while it is paged does not push another over the edge', async t => {
+test.serial('an order that changes while it is paged does not push another over the edge', async t => {
   const w = await world(t, { A: 500 });
   const orders = Array.from({ length: 300 }, (_, n) => w.shop.buy(`b${n}`, [{ sku: 'A', units: 1 }]).order!);
   await pause(100);
@@ -297,7 +297,7 @@ test('an order that changes while it is paged does not push another over the edg
   t.is(orders.filter(o => !seen.has(o.orderId)).length, 0);
 });
 
-test('a cancellation of an order cancels all of its lines and shipping shows', async t => {
+test.serial('a cancellation of an order cancels all of its lines and shipping shows', async t => {
   const w = await world(t, { A: 5, B: 5 });
   const one = w.shop.buy('b', [{ sku: 'A', units: 2 }, { sku: 'B', units: 1 }]).order!;
   const two = w.shop.buy('c', [{ sku: 'A', units: 1 }]).order!;
@@ -313,7 +313,7 @@ test('a cancellation of an order cancels all of its lines and shipping shows', a
   t.is(w.shop.listings.get('A')?.quantity, 4);
 });
 
-test('a cursor that is not ours is refused and not read as the beginning', async t => {
+test.serial('a cursor that is not ours is refused and not read as the beginning', async t => {
   const w = await world(t, { A: 5 });
   await t.throwsAsync(w.adapter.orders('{"through":"x"}', w.call()), { instanceOf: TerminalError });
   await t.throwsAsync(w.adapter.listings('next', w.call()), { instanceOf: TerminalError });
@@ -344,19 +344,19 @@ const listing = { id: 'A', sku: 'A', fields: { offerIds: '81,82' } };
 const entry: WriteEntry = { listing, quantity: 5, signature: 's' };
 const responses = (...parts: unknown[]) => ({ status: 207, body: JSON.stringify({ responses: parts }) });
 
-test('a 200 without responses, and a page of HTML, leave a write ambiguous', async t => {
+test.serial('a 200 without responses, and a page of HTML, leave a write ambiguous', async t => {
   for (const body of ['', '{}', '<html></html>', '{"responses":[{"sku":"A"}]}']) {
     const { adapter } = await answering(t, { status: 200, body });
     await t.throwsAsync(adapter.write([entry], call()), { instanceOf: AmbiguousError }, body);
   }
 });
 
-test('an entry that the answer does not mention is to be read back, not repeated', async t => {
+test.serial('an entry that the answer does not mention is to be read back, not repeated', async t => {
   const { adapter } = await answering(t, responses({ sku: 'a', offerId: '99', statusCode: 200 }));
   t.like((await adapter.write([entry], call()))[0], { kind: 'accepted', reference: 'no answer for this entry' });
 });
 
-test('an entry done in one part and refused in another may be live: it is to be read back', async t => {
+test.serial('an entry done in one part and refused in another may be live: it is to be read back', async t => {
   const { adapter } = await answering(t, responses(
     { sku: 'A', offerId: '82', statusCode: 400, errors: [{ errorId: 25713, message: 'gone' }] },
     { sku: 'A', offerId: '81', statusCode: 200 },
@@ -364,20 +364,20 @@ test('an entry done in one part and refused in another may be live: it is to be 
   t.like((await adapter.write([entry], call()))[0], { kind: 'accepted', reference: '25713 gone' });
 });
 
-test('a system error of one entry proves nothing and is read back; a busy item is tried again', async t => {
+test.serial('a system error of one entry proves nothing and is read back; a busy item is tried again', async t => {
   const failed = (errorId: number) => responses({ offerId: '81', statusCode: 500, errors: [{ errorId, message: 'm' }] });
   t.is((await (await answering(t, failed(25001))).adapter.write([entry], call()))[0]?.kind, 'accepted');
   t.like((await (await answering(t, failed(25025))).adapter.write([entry], call()))[0], { kind: 'retry', code: '25025' });
 });
 
-test('a 5xx leaves a write ambiguous unless eBay says that it was refused', async t => {
+test.serial('a 5xx leaves a write ambiguous unless eBay says that it was refused', async t => {
   const ambiguous = [{ status: 500, body: '{"errors":[{"errorId":25001,"message":"m"}]}' }, { status: 503, body: '' }, { status: 502, body: '<html>' }];
   for (const answer of ambiguous) await t.throwsAsync((await answering(t, answer)).adapter.write([entry], call()), { instanceOf: AmbiguousError });
   const busy = await answering(t, { status: 500, body: '{"errors":[{"errorId":25025,"message":"m"}]}' });
   await t.throwsAsync(busy.adapter.write([entry], call()), { instanceOf: RetryableError, message: /25025/ });
 });
 
-test('a read of a strange answer is a failure and never a quantity', async t => {
+test.serial('a read of a strange answer is a failure and never a quantity', async t => {
   const item = (inventoryItem: unknown) => JSON.stringify({ responses: [{ sku: 'A', statusCode: 200, inventoryItem }] });
   const stock = { availability: { shipToLocationAvailability: { quantity: 5 } } };
   const offers = (offer: object) => JSON.stringify({ offers: [{ offerId: '81', sku: 'A', format: 'FIXED_PRICE', status: 'PUBLISHED', ...offer }] });
@@ -405,12 +405,12 @@ test('a read of a strange answer is a failure and never a quantity', async t => 
   t.like(twin[0], { kind: 'missing' });
 });
 
-test('a wrong address is not taken for a listing that is gone', async t => {
+test.serial('a wrong address is not taken for a listing that is gone', async t => {
   const { adapter } = await answering(t, { status: 404, body: '<html>not here</html>' });
   await t.throwsAsync(adapter.read([listing], call()), { instanceOf: TerminalError });
 });
 
-test('a token that eBay refuses twice is an authorisation failure after two calls, and a missing scope after one', async t => {
+test.serial('a token that eBay refuses twice is an authorisation failure after two calls, and a missing scope after one', async t => {
   const token = await answering(t, { status: 401, body: '{"errors":[{"errorId":1001,"message":"Invalid access token"}]}' });
   await t.throwsAsync(token.adapter.write([entry], call()), { instanceOf: AuthError, message: /1001/ });
   t.is(token.calls(), 2);
@@ -419,7 +419,7 @@ test('a token that eBay refuses twice is an authorisation failure after two call
   t.is(scope.calls(), 1);
 });
 
-test('a wait that eBay names is passed on, and none is made up', async t => {
+test.serial('a wait that eBay names is passed on, and none is made up', async t => {
   const body = '{"errors":[{"errorId":2001,"message":"Too many requests."}]}';
   const named = await answering(t, { status: 429, body, headers: { 'retry-after': '7' } });
   const meters: unknown[] = [];
@@ -430,7 +430,7 @@ test('a wait that eBay names is passed on, and none is made up', async t => {
   t.is((await t.throwsAsync<ThrottledError>(silent.adapter.orders(undefined, call()), { instanceOf: ThrottledError }))?.retryAfterMs, undefined);
 });
 
-test('a line sold without a SKU is known by its listing id, and a line without units is an error', async t => {
+test.serial('a line sold without a SKU is known by its listing id, and a line without units is an error', async t => {
   const order = (line: object) => ({ status: 200, body: JSON.stringify({ total: 1, orders: [{ orderId: 'o', creationDate: '2026-08-01T00:00:00.000Z', lineItems: [{ lineItemId: 'l', legacyItemId: '11', ...line }] }] }) });
   const page = await (await answering(t, order({ quantity: 2 }))).adapter.orders(undefined, call());
   t.deepEqual(page.lines, [{ id: 'o/l', orderId: 'o', sku: '11', units: 2, cancelled: 0, shipped: 0, createdAt: Date.UTC(2026, 7, 1) }]);
@@ -439,7 +439,7 @@ test('a line sold without a SKU is known by its listing id, and a line without u
 
 // The sandbox is strict where the vendor is.
 
-test('the sandbox refuses what eBay refuses', async t => {
+test.serial('the sandbox refuses what eBay refuses', async t => {
   const w = await world(t, { A: 5 });
   const one = { sku: 'A', shipToLocationAvailability: { quantity: 1 } };
   const ids = (answer: { json: any }): unknown => answer.json.errors?.[0].errorId;
@@ -454,7 +454,7 @@ test('the sandbox refuses what eBay refuses', async t => {
   t.is(w.shop.listings.get('A')?.quantity, 5);
 });
 
-test('the sandbox meters what the limits file names', t => {
+test.serial('the sandbox meters what the limits file names', t => {
   t.deepEqual(parseYaml(readFileSync(new URL('../../config/limits/ebay.yaml', import.meta.url), 'utf8')), ebayLimits);
 });
 
@@ -474,26 +474,26 @@ const documented: [ErrorClass, number[]][] = [
 ];
 
 for (const [kind, ids] of documented) {
-  test(`errors ${ids.join(', ')} are of class ${kind} whatever their status`, t => {
+  test.serial(`errors ${ids.join(', ')} are of class ${kind} whatever their status`, t => {
     for (const id of ids) for (const status of [200, 400, 404, 500]) t.is(classOf(id, status), kind, String(id));
   });
 }
 
-test('no error id is in two rows of the table', t => {
+test.serial('no error id is in two rows of the table', t => {
   const ids = errorTable.flatMap(row => row.ids.flatMap(id => (typeof id === 'number' ? [id] : Array.from({ length: id[1] - id[0] + 1 }, (_, n) => id[0] + n))));
   t.is(new Set(ids).size, ids.length);
 });
 
-test('an id that is not in the table is classed by its status', t => {
+test.serial('an id that is not in the table is classed by its status', t => {
   t.deepEqual([500, 503, 429, 401, 403, 404, 400].map(status => classOf(99_999, status)), ['server', 'server', 'rate', 'auth', 'auth', 'missing', 'validation']);
 });
 
-test('an error that hides behind 25002 is the one that counts', t => {
+test.serial('an error that hides behind 25002 is the one that counts', t => {
   t.is(principal([{ errorId: 25002, message: '' }, { errorId: 25713, message: '' }])?.errorId, 25713);
   t.is(principal([{ errorId: 25002, message: '' }])?.errorId, 25002);
 });
 
-test('a failure names the call, the status, the id and eBay\'s long message', t => {
+test.serial('a failure names the call, the status, the id and eBay\'s long message', t => {
   const json = { errors: [{ errorId: 25709, message: 'short', longMessage: 'Invalid value for sku.', parameters: [{ name: 'sku', value: 'x' }] }] };
   const error = failureOf({ status: 400, headers: { 'x-ebay-c-request-id': 'ri=1' }, text: '', json }, 'POST /x', true) as TerminalError;
   t.true(error instanceof TerminalError);

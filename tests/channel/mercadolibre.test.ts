@@ -16,7 +16,7 @@ import { channelContract } from '../contracts/channel.ts';
 import { accessToken, adapterFor, answering, call, entry, imported, keeping, only, polled, raw, refresh, scale, start, world } from './mercadolibre-world.ts';
 
 const named = (prefix: string): TestFn =>
-  ((title: string, run: (t: ExecutionContext) => Promise<void>) => { test(`${prefix}: ${title}`, run); }) as TestFn;
+  ({ serial: (title: string, run: (t: ExecutionContext) => Promise<void>) => { test.serial(`${prefix}: ${title}`, run); } }) as TestFn;
 
 channelContract(named('mixed account'), opening => start(opening));
 channelContract(named('multi-origin account'), opening => start(opening, { factory: mercadolibreWarehouseSandbox }));
@@ -27,7 +27,7 @@ const twoStores = mercadolibreSandboxOf({ stores: [{ id: '9000001', nodeId: 'MXP
 
 // The way is decided by account and item
 
-test('the mixed account of the contract holds every way that one account can mix', async t => {
+test.serial('the mixed account of the contract holds every way that one account can mix', async t => {
   const w = await world(t, { 'A-1': 1, 'A-2': 1, 'B 2': 1 });
   const ways = new Map((await imported(w)).map(({ listing }) => [listing.sku, listing.fields['way']]));
   t.deepEqual([...ways].sort(), [['A-1', 'selling_address'], ['A-2', 'item'], ['B 2', 'variations']]);
@@ -42,36 +42,36 @@ const wayOf = (user: { site_id?: string; tags?: string[] }, of: ReturnType<typeo
   return 'userProductId' in decision ? 'by location' : [...new Set(decision.listings.map(l => l.fields['way']))].join();
 };
 
-test('a classic item, and a user product of one origin, are written through the item', t => {
+test.serial('a classic item, and a user product of one origin, are written through the item', t => {
   t.is(wayOf({}, item()), 'item');
   t.is(wayOf({ tags: ['user_product_seller'] }, item({ user_product_id: 'MLAU1', family_name: 'F' })), 'item');
 });
 
-test('an account of several origins is written by location whatever the item looks like', t => {
+test.serial('an account of several origins is written by location whatever the item looks like', t => {
   const user = { tags: ['warehouse_management'] };
   t.is(wayOf(user, item({ user_product_id: 'MLAU1' })), 'by location');
   t.is(wayOf(user, item({ user_product_id: 'MLAU1', variations: [{ id: 1, available_quantity: 1 }] })), 'by location');
   t.is(wayOf(user, item()), 'none', 'and without a user product not at all');
 });
 
-test('Full with Flex is written by location in Argentina and Chile, and nowhere else', t => {
+test.serial('Full with Flex is written by location in Argentina and Chile, and nowhere else', t => {
   t.is(wayOf({ site_id: 'MLA' }, item(fullAndFlex)), 'by location');
   t.is(wayOf({ site_id: 'MLC' }, item(fullAndFlex)), 'by location');
   t.is(wayOf({ site_id: 'MLB' }, item(fullAndFlex)), 'none');
 });
 
-test('what is sold from Full only is not writable', t => {
+test.serial('what is sold from Full only is not writable', t => {
   t.is(wayOf({}, item({ shipping: { logistic_type: 'fulfillment', tags: [] }, user_product_id: 'MLAU1' })), 'none');
 });
 
-test('an item with variations is one listing for each, and with a family name none of ours to write', t => {
+test.serial('an item with variations is one listing for each, and with a family name none of ours to write', t => {
   const variations = [{ id: 15092589430, available_quantity: 1 }, { id: 15092544559, available_quantity: 2 }];
   const decision = decide({ site_id: 'MLA', tags: [] }, item({ variations }));
   t.deepEqual('listings' in decision && decision.listings.map(l => l.id), ['MLA1-15092589430', 'MLA1-15092544559']);
   t.is(wayOf({}, item({ variations, family_name: 'F' })), 'none');
 });
 
-test('SELLER_SKU is the SKU where an item has it, else seller_custom_field, else its own id', t => {
+test.serial('SELLER_SKU is the SKU where an item has it, else seller_custom_field, else its own id', t => {
   const skuOf = (more: Record<string, unknown>) => {
     const decision = decide({ site_id: 'MLA', tags: [] }, item(more));
     return 'listings' in decision && decision.listings[0]?.sku;
@@ -81,7 +81,7 @@ test('SELLER_SKU is the SKU where an item has it, else seller_custom_field, else
   t.is(skuOf({}), 'MLA1');
 });
 
-test('a listing sold from Full only is imported with its number and its write is refused without a call', async t => {
+test.serial('a listing sold from Full only is imported with its number and its write is refused without a call', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: one('full') });
   const [reading] = await imported(w);
   t.is(reading?.quantity, 10);
@@ -93,12 +93,12 @@ test('a listing sold from Full only is imported with its number and its write is
 
 // Items
 
-test('the answer of an item write is its proof', async t => {
+test.serial('the answer of an item write is its proof', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: one('item') });
   t.deepEqual(await w.adapter.write([await entry(w, await only(w), 4)], call()), [{ kind: 'applied', signature: 'sig-4', quantity: 4 }]);
 });
 
-test('an account that was switched to multi-origin answers 200 to an item write, and it does not count as applied', async t => {
+test.serial('an account that was switched to multi-origin answers 200 to an item write, and it does not count as applied', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: mercadolibreWarehouseSandbox });
   const { fields, ...rest } = await only(w);
   const stale: Listing = { ...rest, fields: { way: 'item', itemId: fields['itemId']! } };
@@ -107,13 +107,13 @@ test('an account that was switched to multi-origin answers 200 to an item write,
   t.is(w.shop.listings.get('A-1')?.quantity, 10);
 });
 
-test('a 200 with a body that nobody knows is unproven, not applied and not refused', async t => {
+test.serial('a 200 with a body that nobody knows is unproven, not applied and not refused', async t => {
   const { adapter } = await answering(t, () => ({ text: '<html>' }));
   const [outcome] = await adapter.write([{ listing: { id: 'MLA1', sku: 'A', fields: { way: 'item', itemId: 'MLA1' } }, quantity: 4, signature: 's' }], call());
   t.like(outcome, { kind: 'accepted' });
 });
 
-test('a second write of an item too soon after the first asks to be tried again', async t => {
+test.serial('a second write of an item too soon after the first asks to be tried again', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: one('item'), scale: 1 });
   const [listing] = [await only(w)];
   const write = async (quantity: number) => (await w.adapter.write([{ listing, quantity, signature: 's', last: { quantity: 0 } }], call()))[0];
@@ -122,7 +122,7 @@ test('a second write of an item too soon after the first asks to be tried again'
   t.is(w.shop.listings.get('A-1')?.quantity, 4);
 });
 
-test('an item at zero is out of stock and still active, and one that the seller paused is not', async t => {
+test.serial('an item at zero is out of stock and still active, and one that the seller paused is not', async t => {
   const w = await world(t, { 'A-1': 0 }, { factory: one('item') });
   const [reading] = await imported(w);
   t.true(reading?.active);
@@ -131,7 +131,7 @@ test('an item at zero is out of stock and still active, and one that the seller 
   t.like(paused, { kind: 'read', reading: { quantity: 0, active: false, reason: 'paused out_of_stock paused_by_seller' } });
 });
 
-test('20 items are read in one call, in the order asked, each with its own outcome', async t => {
+test.serial('20 items are read in one call, in the order asked, each with its own outcome', async t => {
   const opening = Object.fromEntries(Array.from({ length: 19 }, (_, n) => [`S-${n}`, n]));
   const w = await world(t, opening, { factory: one('item') });
   const listings = (await imported(w)).map(r => r.listing);
@@ -142,7 +142,7 @@ test('20 items are read in one call, in the order asked, each with its own outco
   t.deepEqual(outcomes.map(o => o.kind === 'read' ? o.reading.quantity : o.kind), [0, 1, 2, 3, 4, 5, 6, 'missing', ...Array.from({ length: 12 }, (_, n) => n + 7)]);
 });
 
-test('a listing tells what pays for its reading, and a call that mixes them is never made', async t => {
+test.serial('a listing tells what pays for its reading, and a call that mixes them is never made', async t => {
   const w = await world(t, { 'A-1': 1, 'A-2': 1 });
   const listings = (await imported(w)).map(r => r.listing);
   const of = (sku: string) => w.adapter.readOperation!(listings.find(l => l.sku === sku)!);
@@ -154,7 +154,7 @@ test('a listing tells what pays for its reading, and a call that mixes them is n
   t.is(w.shop.counts['calls.read'], 0);
 });
 
-test('an item without its quantity, in part or in another shape is a failure and never a zero', async t => {
+test.serial('an item without its quantity, in part or in another shape is a failure and never a zero', async t => {
   const body = { id: 'MLA1', seller_id: 7, status: 'active', available_quantity: 3 };
   const listing = { id: 'MLA1', sku: 'A', fields: { way: 'item', itemId: 'MLA1' } };
   const { available_quantity: _left, ...without } = body;
@@ -173,7 +173,7 @@ test('an item without its quantity, in part or in another shape is a failure and
   await t.throwsAsync(kindOf({ message: 'maintenance' }), { instanceOf: RetryableError });
 });
 
-test('an entry that fails does not move the others of a multiget', async t => {
+test.serial('an entry that fails does not move the others of a multiget', async t => {
   const of = (id: string, n: number) => ({ code: 200, body: { id, seller_id: 7, status: 'active', available_quantity: n } });
   const { adapter } = await answering(t, () => ({ json: [of('MLA3', 3), { code: 404, body: {} }, of('MLA1', 1)] }));
   const listings = ['MLA1', 'MLA2', 'MLA3'].map(itemId => ({ id: itemId, sku: itemId, fields: { way: 'item', itemId } }));
@@ -183,7 +183,7 @@ test('an entry that fails does not move the others of a multiget', async t => {
 
 // Variations
 
-test('a write of one variation leaves the others of its item where they are', async t => {
+test.serial('a write of one variation leaves the others of its item where they are', async t => {
   const w = await world(t, { 'A-1': 10, 'A-2': 7, 'A-3': 3 }, { factory: one('variation') });
   const listings = (await imported(w)).map(r => r.listing);
   t.is(new Set(listings.map(l => l.fields['itemId'])).size, 1, 'all of one item');
@@ -194,7 +194,7 @@ test('a write of one variation leaves the others of its item where they are', as
   t.is((await imported(w)).length, 3);
 });
 
-test('a variation is not written before its siblings were read, nor long after', async t => {
+test.serial('a variation is not written before its siblings were read, nor long after', async t => {
   const w = await world(t, { 'A-1': 10, 'A-2': 7 }, { factory: one('variation') });
   const [listing] = (await imported(w)).map(r => r.listing);
   const fresh = adapterFor(w.account, w.store);
@@ -211,7 +211,7 @@ test('a variation is not written before its siblings were read, nor long after',
   t.is(variations.of('MLA1'), undefined);
 });
 
-test('a variation that is gone is missing and is not made anew', async t => {
+test.serial('a variation that is gone is missing and is not made anew', async t => {
   const w = await world(t, { 'A-1': 10, 'A-2': 7 }, { factory: one('variation') });
   const [gone, kept] = (await imported(w)).map(r => r.listing);
   const token = await accessToken({ ...w, vendor: { ...w.vendor, credentials: { ...w.vendor.credentials, refreshToken: (await w.store.load('ml-ar'))!.refreshToken! } } });
@@ -225,7 +225,7 @@ test('a variation that is gone is missing and is not made anew', async t => {
 
 // User products by location
 
-test('a sale between reading and writing turns a versioned write into a conflict', async t => {
+test.serial('a sale between reading and writing turns a versioned write into a conflict', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: one('fullAndFlex') });
   const late = await entry(w, await only(w), 9);
   w.shop.buy('b1', [{ sku: 'A-1', units: 1 }]);
@@ -233,14 +233,14 @@ test('a sale between reading and writing turns a versioned write into a conflict
   t.is(w.shop.listings.get('A-1')?.quantity, 9);
 });
 
-test('a versioned write without a version in hand is a conflict and makes no call', async t => {
+test.serial('a versioned write without a version in hand is a conflict and makes no call', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: one('fullAndFlex') });
   const [outcome] = await w.adapter.write([{ listing: await only(w), quantity: 4, signature: 's', last: { quantity: 10 } }], call());
   t.like(outcome, { kind: 'conflict', code: 'version_unread' });
   t.is(w.shop.counts['calls.write'], undefined);
 });
 
-test('a versioned write is accepted until read back, and proven by a new version where the answer has one', async t => {
+test.serial('a versioned write is accepted until read back, and proven by a new version where the answer has one', async t => {
   const quiet = await world(t, { 'A-1': 10 }, { factory: one('fullAndFlex') });
   t.like((await quiet.adapter.write([await entry(quiet, await only(quiet), 4)], call()))[0], { kind: 'accepted', verifyAfterMs: 1000 / scale, verifyWithinMs: 30_000 / scale });
   const telling = await world(t, { 'A-1': 10 }, { factory: one('fullAndFlex', { versionInAnswer: true }) });
@@ -248,20 +248,20 @@ test('a versioned write is accepted until read back, and proven by a new version
   t.like(outcome, { kind: 'applied', quantity: 4, version: '2' });
 });
 
-test('units that Full holds are no part of what we read or write', async t => {
+test.serial('units that Full holds are no part of what we read or write', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: one('fullAndFlex') });
   const [reading] = await imported(w);
   t.like(reading, { quantity: 10, buyable: 10 });
 });
 
-test('two items of one user product are one listing', async t => {
+test.serial('two items of one user product are one listing', async t => {
   const w = await world(t, { 'A-1': 10, 'A-2': 4 }, { factory: one('fullAndFlex', { twins: true }) });
   t.deepEqual((await imported(w)).map(r => r.listing.sku), ['A-1', 'A-2']);
   const c = await world(t, { 'A-1': 10, 'A-2': 4 }, { factory: one('userProduct', { twins: true }) });
   t.deepEqual((await imported(c)).map(r => r.listing.sku), ['A-1', 'A-2']);
 });
 
-test('a write to one warehouse names the others as they were read', async t => {
+test.serial('a write to one warehouse names the others as they were read', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: twoStores, settings: { storeId: '9000001' } });
   const listing = await only(w);
   t.like((await w.adapter.write([await entry(w, listing, 6)], call()))[0], { kind: 'accepted' });
@@ -270,21 +270,21 @@ test('a write to one warehouse names the others as they were read', async t => {
   t.like(outcome, { kind: 'read', reading: { quantity: 6, version: '2 9000002@MXP000002=4' } });
 });
 
-test('with several warehouses and none of them named, nothing is written', async t => {
+test.serial('with several warehouses and none of them named, nothing is written', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: twoStores });
   const [outcome] = await w.adapter.write([{ listing: await only(w), quantity: 6, signature: 's', last: { quantity: 10, version: '1' } }], call());
   t.like(outcome, { kind: 'refused', class: 'listing' });
   t.regex((outcome as { message: string }).message, /9000001, 9000002.*storeId/);
 });
 
-test('a version comes back from its text with the other warehouses, and from no other text', t => {
+test.serial('a version comes back from its text with the other warehouses, and from no other text', t => {
   const others = [{ store_id: 'a b@c=', network_node_id: 'n 1', quantity: 15 }, { store_id: '2', network_node_id: 'n2', quantity: 0 }];
   t.deepEqual(parseVersion(formatVersion('9223372036854775807', others)), { version: '9223372036854775807', others });
   t.deepEqual(parseVersion('37'), { version: '37', others: [] });
   for (const text of [undefined, '', 'x', '37 ', '37 a=1', '37 a@b=-1', '1.5']) t.is(parseVersion(text), undefined, `${text}`);
 });
 
-test('a stock without version or location is an error and never a zero', async t => {
+test.serial('a stock without version or location is an error and never a zero', async t => {
   const listing = { id: 'MLAU1', sku: 'A', fields: { way: 'selling_address', itemId: 'MLA1', userProductId: 'MLAU1' } };
   const json = { locations: [{ type: 'selling_address', quantity: 9 }], id: 'MLAU1', user_id: 7 };
   const read = async (of: Parameters<typeof answering>[1]) => (await (await answering(t, of)).adapter.read([listing], call()))[0];
@@ -294,7 +294,7 @@ test('a stock without version or location is an error and never a zero', async t
   t.like(await read(() => ({ json: { ...json, locations: [{ type: 'meli_facility', quantity: 5 }] }, headers: { 'x-version': '3' } })), { kind: 'missing', code: 'location_missing' });
 });
 
-test('a user product whose stock was never set is imported as not writable, not as zero', async t => {
+test.serial('a user product whose stock was never set is imported as not writable, not as zero', async t => {
   const { adapter } = await answering(t, ({ path }) => {
     if (path === '/users/7') return { json: { id: 7, site_id: 'MLM', tags: ['warehouse_management'] } };
     if (path.includes('/items/search')) return { json: path.includes('scroll_id') ? null : { results: ['MLM1'], scroll_id: 's1' } };
@@ -306,7 +306,7 @@ test('a user product whose stock was never set is imported as not writable, not 
   t.like(reading, { quantity: 8, listing: { id: 'MLMU1', fields: { way: 'none' } } });
 });
 
-test('the import goes on past 100 items, one call a page', async t => {
+test.serial('the import goes on past 100 items, one call a page', async t => {
   const opening = Object.fromEntries(Array.from({ length: 130 }, (_, n) => [`S-${n}`, n]));
   const w = await world(t, opening, { factory: one('item') });
   let calls = 0;
@@ -321,7 +321,7 @@ test('the import goes on past 100 items, one call a page', async t => {
   t.deepEqual(skus.sort(), Object.keys(opening).sort());
 });
 
-test('an import with an item that could not be shown fails rather than leaving it out', async t => {
+test.serial('an import with an item that could not be shown fails rather than leaving it out', async t => {
   const { adapter } = await answering(t, ({ path }) => {
     if (path === '/users/7') return { json: { id: 7, site_id: 'MLA', tags: [] } };
     if (path.includes('/items/search')) return { json: path.includes('scroll_id') ? { results: null } : { results: ['MLA1', 'MLA2'], scroll_id: 's1' } };
@@ -330,7 +330,7 @@ test('an import with an item that could not be shown fails rather than leaving i
   await t.throwsAsync(imported({ adapter }), { instanceOf: RetryableError, message: /MLA2/ });
 });
 
-test('an import leaves out what is closed for good and what went away since the scan', async t => {
+test.serial('an import leaves out what is closed for good and what went away since the scan', async t => {
   const { adapter } = await answering(t, ({ path }) => {
     if (path === '/users/7') return { json: { id: 7, site_id: 'MLA', tags: [] } };
     if (path.includes('/items/search')) return { json: path.includes('scroll_id') ? { results: [], scroll_id: null } : { results: ['MLA1', 'MLA2', 'MLA3'], scroll_id: 's1' } };
@@ -347,7 +347,7 @@ const order = (more: Record<string, unknown> = {}) => ({
   order_items: [{ quantity: 2, item: { id: 'MLA1', seller_sku: 'S-1' } }], ...more,
 });
 
-test('an order counts from the moment its units were taken until it is cancelled', t => {
+test.serial('an order counts from the moment its units were taken until it is cancelled', t => {
   const told = (status: string, date_closed: string | null) => linesOf(order({ status, date_closed })).map(l => [l.units, l.cancelled]);
   for (const status of ['confirmed', 'paid', 'partially_refunded', 'pending_cancel', 'some_new_status']) t.deepEqual(told(status, null), [[2, 0]], status);
   for (const status of ['payment_required', 'payment_in_process', 'partially_paid']) {
@@ -357,7 +357,7 @@ test('an order counts from the moment its units were taken until it is cancelled
   for (const status of ['cancelled', 'invalid']) t.deepEqual(told(status, null), [[2, 2]], status);
 });
 
-test('lines of one order are told apart by item and variation, and twins by their number', t => {
+test.serial('lines of one order are told apart by item and variation, and twins by their number', t => {
   const lines = linesOf(order({
     order_items: [
       { quantity: 1, item: { id: 'MLA1', variation_id: '5', seller_sku: 'S-1' } },
@@ -372,7 +372,7 @@ test('lines of one order are told apart by item and variation, and twins by thei
 
 const orderJson = (id: number) => ({ ...order({ id }), date_created: '2026-01-01T00:00:00.000-04:00' });
 
-test('an order that changes while its window is paged costs no other order its turn', async t => {
+test.serial('an order that changes while its window is paged costs no other order its turn', async t => {
   const all = Array.from({ length: 120 }, (_, n) => 1000 + n);
   let left = all;
   const { adapter } = await answering(t, ({ path }) => {
@@ -387,7 +387,7 @@ test('an order that changes while its window is paged costs no other order its t
   t.true(pages.slice(0, -1).every(p => p.completeThrough <= pages.at(-1)!.completeThrough));
 });
 
-test('a window that holds more than may be paged is cut, and no order is lost', async t => {
+test.serial('a window that holds more than may be paged is cut, and no order is lost', async t => {
   const w = await world(t, { 'A-1': 500 }, { settings: { orderWindowMax: 60 } });
   const ids: string[] = [];
   for (let n = 0; n < 150; n++) {
@@ -398,7 +398,7 @@ test('a window that holds more than may be paged is cut, and no order is lost', 
   t.deepEqual([...new Set(lines.map(l => l.orderId))].sort(), ids.sort());
 });
 
-test('a poll is complete only up to the lag of the search, and the next one overlaps it', async t => {
+test.serial('a poll is complete only up to the lag of the search, and the next one overlaps it', async t => {
   const paths: string[] = [];
   const { adapter } = await answering(t, ({ path }) => {
     paths.push(path);
@@ -413,7 +413,7 @@ test('a poll is complete only up to the lag of the search, and the next one over
   t.false(second.more);
 });
 
-test('an order in a shape that nobody knows fails the poll, and ids that lost digits are such a shape', async t => {
+test.serial('an order in a shape that nobody knows fails the poll, and ids that lost digits are such a shape', async t => {
   const of = (more: Record<string, unknown>) => answering(t, () => ({ text: JSON.stringify({ paging: { total: 1, offset: 0, limit: 50 }, results: [{ ...orderJson(1), ...more }] }).replace('"BIG"', '20000000000000001') }));
   await t.throwsAsync(async () => (await of({ order_items: undefined })).adapter.orders(undefined, call()), { instanceOf: RetryableError, message: /order_items/ });
   await t.throwsAsync(async () => (await of({ id: 'BIG' })).adapter.orders(undefined, call()), { instanceOf: RetryableError, message: /id/ });
@@ -422,7 +422,7 @@ test('an order in a shape that nobody knows fails the poll, and ids that lost di
 
 // Tokens
 
-test('a refresh token works once at the sandbox, and the adapter keeps the newest', async t => {
+test.serial('a refresh token works once at the sandbox, and the adapter keeps the newest', async t => {
   const w = await world(t, { 'A-1': 1 });
   await imported(w);
   const stored = await w.store.load('ml-ar');
@@ -433,7 +433,7 @@ test('a refresh token works once at the sandbox, and the adapter keeps the newes
   t.not((await w.store.load('ml-ar'))?.refreshToken, stored?.refreshToken);
 });
 
-test('a restarted adapter goes on with the stored pair, without a refresh', async t => {
+test.serial('a restarted adapter goes on with the stored pair, without a refresh', async t => {
   const w = await world(t, { 'A-1': 1 });
   await imported(w);
   w.shop.counts['calls.token'] = 0;
@@ -441,7 +441,7 @@ test('a restarted adapter goes on with the stored pair, without a refresh', asyn
   t.is(w.shop.counts['calls.token'], 0);
 });
 
-test('a refused refresh looks into the store before the grant counts as dead', async t => {
+test.serial('a refused refresh looks into the store before the grant counts as dead', async t => {
   const w = await world(t, { 'A-1': 1 });
   await imported(w);
   const before = (await w.store.load('ml-ar'))!;
@@ -455,13 +455,13 @@ test('a refused refresh looks into the store before the grant counts as dead', a
   t.is(loads, 2);
 });
 
-test('after a new consent the token of the settings replaces a dead one in the store', async t => {
+test.serial('after a new consent the token of the settings replaces a dead one in the store', async t => {
   const w = await world(t, { 'A-1': 1 });
   await w.store.save('ml-ar', { accessToken: 'APP_USR-old', refreshToken: 'TG-dead', expiresAt: 0 });
   t.is((await imported(w)).length, 1);
 });
 
-test('a token of another user is refused before anything is read or written with it', async t => {
+test.serial('a token of another user is refused before anything is read or written with it', async t => {
   const w = await world(t, { 'A-1': 1 }, { settings: { sellerId: '222' } });
   await t.throwsAsync(imported(w), { instanceOf: AuthError, message: /111111111.*222/ });
   t.is(w.shop.counts['calls.other'], undefined);
@@ -469,19 +469,19 @@ test('a token of another user is refused before anything is read or written with
   t.is((await imported({ adapter: adapterFor(mended, w.store) })).length, 1, 'and the rotated token is not lost over it');
 });
 
-test('a 401 is repeated once with a new token and then is an authorisation failure', async t => {
+test.serial('a 401 is repeated once with a new token and then is an authorisation failure', async t => {
   const { adapter, exchanges, told } = await answering(t, () => ({ status: 401, json: { message: 'invalid access token', error: 'not_found', status: 401, cause: [] } }));
   await t.throwsAsync(adapter.orders(undefined, told), { instanceOf: AuthError });
   t.deepEqual(exchanges.map(e => `${e.path.split('?')[0]} ${e.status}`), ['/oauth/token 200', '/orders/search 401', '/oauth/token 200', '/orders/search 401']);
 });
 
-test('the token endpoint over its rate is throttling, not a dead grant', async t => {
+test.serial('the token endpoint over its rate is throttling, not a dead grant', async t => {
   const { adapter, exchanges, told } = await answering(t, () => ({ json: {} }), {}, { status: 429, json: { message: 'x', error: 'local_rate_limited', status: 429, cause: [] } });
   await t.throwsAsync(adapter.orders(undefined, told), { instanceOf: ThrottledError, message: /local_rate_limited/ });
   t.deepEqual(exchanges.map(e => e.path), ['/oauth/token'], 'and nothing was asked of the API');
 });
 
-test('settings are refused by field and value, credentials by field alone', t => {
+test.serial('settings are refused by field and value, credentials by field alone', t => {
   const given = { account: 'ml', channel: 'mercadolibre', baseUrl: 'http://x', credentials: { clientId: 'a', clientSecret: 'hush', refreshToken: 'r' }, settings: { sellerId: '1' } };
   t.notThrows(() => adapterFor(given, keeping()));
   t.throws(() => adapterFor({ ...given, settings: { sellerId: 'abc' } }, keeping()), { instanceOf: TerminalError, message: /settings\.sellerId.*"abc"/ });
@@ -494,7 +494,7 @@ test('settings are refused by field and value, credentials by field alone', t =>
 
 const body = (status: number, more: Record<string, unknown> = {}) => ({ status, json: { message: 'm', error: 'e', status, cause: [], ...more } });
 
-test('every refusal that the document names has its class', t => {
+test.serial('every refusal that the document names has its class', t => {
   const cases: [ReturnType<typeof body> | { status: number; json: unknown }, string | undefined][] = [
     [body(429), 'throttled'],
     [{ status: 429, json: { code: 'too_many_requests', message: 'quota exceeded' } }, 'throttled'],
@@ -531,12 +531,12 @@ test('every refusal that the document names has its class', t => {
   t.true(table.every(row => cases.some(([{ status }]) => typeof row.status === 'number' ? row.status === status || row.status === 408 : true)), 'and every row is tried');
 });
 
-test('a warning beside an error is not the reason given', t => {
+test.serial('a warning beside an error is not the reason given', t => {
   const json = { message: 'Validation error', error: 'validation_error', status: 400, cause: [{ type: 'warning', code: 'w', message: 'careful' }, { type: 'error', code: 'item.x', message: 'bad x' }] };
   t.deepEqual(refusal({ status: 400, json }), { verdict: 'validation', code: 'item.x', message: 'Validation error; bad x' });
 });
 
-test('what a refused write becomes follows the table', async t => {
+test.serial('what a refused write becomes follows the table', async t => {
   const listing = { id: 'MLA1', sku: 'A', fields: { way: 'item', itemId: 'MLA1' } };
   const write = async (status: number, more = {}, headers = {}) => {
     const { adapter } = await answering(t, () => ({ ...body(status, more), headers }));
@@ -555,14 +555,14 @@ test('what a refused write becomes follows the table', async t => {
   t.is(wish.retryAfterMs, 3000);
 });
 
-test('a blocked app is the account\'s trouble where no single listing was asked for', async t => {
+test.serial('a blocked app is the account\'s trouble where no single listing was asked for', async t => {
   const { adapter } = await answering(t, () => body(403, { error: 'access_denied' }));
   await t.throwsAsync(adapter.orders(undefined, call()), { instanceOf: AuthError });
 });
 
 // The sandbox itself: strict enough to catch a careless adapter
 
-test('the sandbox shows coarse quantities to whoever is not the owner', async t => {
+test.serial('the sandbox shows coarse quantities to whoever is not the owner', async t => {
   const w = await world(t, { 'A-1': 49 }, { factory: one('item') });
   const shown = async (quantity: number) => {
     w.shop.edit('A-1', quantity);
@@ -571,7 +571,7 @@ test('the sandbox shows coarse quantities to whoever is not the owner', async t 
   t.deepEqual([await shown(0), await shown(49), await shown(51), await shown(120), await shown(600)], [0, 1, 50, 100, 500]);
 });
 
-test('the sandbox keeps the published 100 stock reads a minute with the vendor\'s own 429', async t => {
+test.serial('the sandbox keeps the published 100 stock reads a minute with the vendor\'s own 429', async t => {
   const w = await world(t, { 'A-1': 1 }, { factory: one('fullAndFlex'), scale: 1 });
   const token = await accessToken(w);
   const answers = [];
@@ -580,7 +580,7 @@ test('the sandbox keeps the published 100 stock reads a minute with the vendor\'
   t.regex(JSON.stringify(answers.at(-1)?.json), /too_many_requests/);
 });
 
-test('the limits of the configuration are the sandbox\'s, and together stay under the application\'s 5 a second', t => {
+test.serial('the limits of the configuration are the sandbox\'s, and together stay under the application\'s 5 a second', t => {
   const file = parse(readFileSync(new URL('../../config/limits/mercadolibre.yaml', import.meta.url), 'utf8')) as Record<string, { perSecond: number; burst: number }>;
   t.deepEqual(file['userProductStock'], limits.userProductStock);
   t.deepEqual(Object.keys(file).sort(), ['items', 'orders', 'stockWrites', 'userProductStock']);
@@ -589,7 +589,7 @@ test('the limits of the configuration are the sandbox\'s, and together stay unde
   t.true(Object.values(file).reduce((sum, l) => sum + l.perSecond, 0) < 5);
 });
 
-test('the sandbox refuses what the vendor refuses', async t => {
+test.serial('the sandbox refuses what the vendor refuses', async t => {
   const w = await world(t, { 'A-1': 10, 'A-2': 5 });
   const token = await accessToken(w);
   const status = async (method: string, path: string, more: Parameters<typeof raw>[3] = {}) => (await raw(w, method, path, { token, ...more })).status;
@@ -612,7 +612,7 @@ test('the sandbox refuses what the vendor refuses', async t => {
   t.deepEqual([...w.shop.listings.values()].map(l => l.quantity), [10, 5]);
 });
 
-test('the sandbox cancels an order whole, as the vendor does', async t => {
+test.serial('the sandbox cancels an order whole, as the vendor does', async t => {
   const w = await world(t, { 'A-1': 10, 'A-2': 5 });
   const { order: made } = w.shop.buy('b1', [{ sku: 'A-1', units: 2 }, { sku: 'A-2', units: 1 }]);
   t.is(w.shop.cancel(made!.orderId, made!.lines[0]!.line, 1), 3);

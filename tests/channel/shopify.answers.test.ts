@@ -46,19 +46,19 @@ for (const [what, change] of Object.entries({
   'is at another location': { name: 'available', delta: 4, quantityAfterChange: 9, item: { id: itemId(1) }, location: { id: 'gid://shopify/Location/2' } },
   'is of another state': { name: 'on_hand', delta: 4, quantityAfterChange: 9, item: { id: itemId(1) }, location: { id: locationId } },
 })) {
-  test(`a change that ${what} proves nothing: the write is to be read back`, async t => {
+  test.serial(`a change that ${what} proves nothing: the write is to be read back`, async t => {
     const { adapter } = await answering(t, group(change));
     t.deepEqual(await adapter.write([entry(1, 5, 9)], call()), [{ kind: 'accepted', signature: 's1', verifyAfterMs: 2_000, verifyWithinMs: 60_000 }]);
   });
 }
 
-test('without a change, only an entry that had the value already is applied', async t => {
+test.serial('without a change, only an entry that had the value already is applied', async t => {
   const { adapter } = await answering(t, group());
   const outcomes = await adapter.write([entry(1, 5, 5), entry(2, 5, 9)], call());
   t.deepEqual(outcomes.map(o => o.kind), ['applied', 'accepted']);
 });
 
-test('the applied quantity is the one that the vendor tells, not the one that was asked for', async t => {
+test.serial('the applied quantity is the one that the vendor tells, not the one that was asked for', async t => {
   const { adapter } = await answering(t, group({ name: 'available', delta: 3, quantityAfterChange: 8, item: { id: itemId(1) }, location: { id: locationId } }));
   t.deepEqual(await adapter.write([entry(1, 5, 9)], call()), [{ kind: 'applied', signature: 's1', quantity: 8 }]);
 });
@@ -72,7 +72,7 @@ const shared: [code: string | null, one: WriteOutcome['kind'], two: WriteOutcome
   [null, 'retry', 'retry'],
 ];
 for (const [code, one, two] of shared) {
-  test(`${code ?? 'an error without a code'} that names no entry is ${one} for one entry, ${two} for each of two, and spends the key`, async t => {
+  test.serial(`${code ?? 'an error without a code'} that names no entry is ${one} for one entry, ${two} for each of two, and spends the key`, async t => {
     const { adapter, keys } = await answering(t, refusals({ code, field: ['input', 'quantities'], message: 'no' }));
     t.deepEqual((await adapter.write([entry(1, 5, 9)], call())).map(o => o.kind), [one]);
     t.deepEqual((await adapter.write([entry(1, 5, 9), entry(2, 5, 9)], call())).map(o => o.kind), [two, two]);
@@ -81,17 +81,17 @@ for (const [code, one, two] of shared) {
   });
 }
 
-test('an error of an entry that was not sent is taken for everybody\'s', async t => {
+test.serial('an error of an entry that was not sent is taken for everybody\'s', async t => {
   const { adapter } = await answering(t, refusals({ code: 'CHANGE_FROM_QUANTITY_STALE', field: ['input', 'quantities', '7', 'changeFromQuantity'], message: 'no' }));
   t.deepEqual((await adapter.write([entry(1, 5, 9)], call())).map(o => o.kind), ['conflict']);
 });
 
-test('a reason or document that the vendor refuses is terminal for the call: it is in every entry', async t => {
+test.serial('a reason or document that the vendor refuses is terminal for the call: it is in every entry', async t => {
   const { adapter } = await answering(t, refusals({ code: 'INVALID_REASON', field: ['input', 'reason'], message: 'no' }));
   await t.throwsAsync(adapter.write([entry(1, 5, 9)], call()), { instanceOf: TerminalError, message: /INVALID_REASON/ });
 });
 
-test('while a first attempt still runs the write is possibly applied, and is repeated under the same key', async t => {
+test.serial('while a first attempt still runs the write is possibly applied, and is repeated under the same key', async t => {
   const { adapter, keys } = await answering(t, refusals({ code: 'IDEMPOTENCY_CONCURRENT_REQUEST', field: null, message: 'in progress' }));
   for (let n = 0; n < 2; n++) await t.throwsAsync(adapter.write([entry(1, 5, 9)], call()), { instanceOf: AmbiguousError });
   t.is(keys[0], keys[1]);
@@ -107,7 +107,7 @@ for (const [what, body] of Object.entries({
   'an unknown error beside data': { data: { inventorySetQuantities: null }, errors: [{ message: 'odd', extensions: { code: 'ODD' } }] },
   'errors of no known form': { errors: { base: 'odd' } },
 })) {
-  test(`${what} leaves a write possibly applied and a read to be tried again`, async t => {
+  test.serial(`${what} leaves a write possibly applied and a read to be tried again`, async t => {
     const { adapter } = await answering(t, body);
     await t.throwsAsync(adapter.write([entry(1, 5, 9)], call()), { instanceOf: AmbiguousError });
     await t.throwsAsync(adapter.read([listing(1)], call()), { instanceOf: RetryableError });
@@ -115,7 +115,7 @@ for (const [what, body] of Object.entries({
   });
 }
 
-test('an error from before execution is terminal, a missing scope or a frozen store an authorisation failure', async t => {
+test.serial('an error from before execution is terminal, a missing scope or a frozen store an authorisation failure', async t => {
   const undefinedField = await answering(t, { errors: [{ message: "Field 'x' doesn't exist", locations: [], extensions: { code: 'undefinedField' } }] });
   await t.throwsAsync(undefinedField.adapter.write([entry(1, 5, 9)], call()), { instanceOf: TerminalError });
   const scope = await answering(t, { data: null, errors: [{ message: 'other', extensions: { code: 'ODD' } }, { message: 'Access denied', extensions: { code: 'ACCESS_DENIED' } }] });
@@ -126,13 +126,13 @@ test('an error from before execution is terminal, a missing scope or a frozen st
   }
 });
 
-test('a flood stopped at the edge is throttling, with the wait of its Retry-After', async t => {
+test.serial('a flood stopped at the edge is throttling, with the wait of its Retry-After', async t => {
   const { adapter } = await answering(t, 'Too Many Requests', 429, { 'retry-after': '2.5' });
   const error = await t.throwsAsync(adapter.write([entry(1, 5, 9)], call()), { instanceOf: ThrottledError });
   t.is((error as ThrottledError).retryAfterMs, 2_500);
 });
 
-test('THROTTLED waits at least one second, and by the caller\'s own rule where the answer tells no cost', async t => {
+test.serial('THROTTLED waits at least one second, and by the caller\'s own rule where the answer tells no cost', async t => {
   const throttled = { errors: [{ message: 'Throttled', extensions: { code: 'THROTTLED' } }] };
   const cost = { requestedQueryCost: 11, actualQueryCost: null, throttleStatus: { maximumAvailable: 2000, currentlyAvailable: 10, restoreRate: 100 } };
   const short = await answering(t, { ...throttled, extensions: { cost } });
@@ -143,7 +143,7 @@ test('THROTTLED waits at least one second, and by the caller\'s own rule where t
 
 // --- Reads and orders ---
 
-test('a node that is odd, another one, or without an available quantity fails alone and is never zero', async t => {
+test.serial('a node that is odd, another one, or without an available quantity fails alone and is never zero', async t => {
   const level = (...quantities: object[]): object => ({ inventoryLevel: { quantities } });
   const { adapter } = await answering(t, { data: { nodes: [
     { ...item(1), ...level({ name: 'on_hand', quantity: 4 }) },
@@ -156,18 +156,18 @@ test('a node that is odd, another one, or without an available quantity fails al
   t.deepEqual(outcomes.map(o => ('code' in o ? o.code : o.reading.quantity)), ['NO_AVAILABLE', 'NOT_UNDERSTOOD', 'NOT_UNDERSTOOD', 'OTHER_ITEM', 4, 'NOT_UNDERSTOOD']);
 });
 
-test('a level without its available quantity stops the list: it is neither zero nor left out', async t => {
+test.serial('a level without its available quantity stops the list: it is neither zero nor left out', async t => {
   const level = { item: item(1), quantities: [{ name: 'on_hand', quantity: 1 }] };
   const { adapter } = await answering(t, { data: { location: { inventoryLevels: { nodes: [level], pageInfo: { hasNextPage: false } } } } });
   await t.throwsAsync(adapter.listings(undefined, call()), { instanceOf: RetryableError, message: /InventoryItem\/1/ });
 });
 
-test('a location that the store does not know is not an empty catalogue', async t => {
+test.serial('a location that the store does not know is not an empty catalogue', async t => {
   const { adapter } = await answering(t, { data: { location: null } });
   await t.throwsAsync(adapter.listings(undefined, call()), { instanceOf: AuthError, message: /Location\/1/ });
 });
 
-test('an order line without one of its counts is an error, not a line of nothing', async t => {
+test.serial('an order line without one of its counts is an error, not a line of nothing', async t => {
   const line = { id: 'gid://shopify/LineItem/1', sku: 'S-1', quantity: 1, currentQuantity: 1 };
   const lineItems = { nodes: [line], pageInfo: { hasNextPage: false, endCursor: null } };
   const order = { id: 'gid://shopify/Order/1', createdAt: '2026-08-01T00:00:00Z', updatedAt: '2026-08-01T00:00:00Z', lineItems };
@@ -175,7 +175,7 @@ test('an order line without one of its counts is an error, not a line of nothing
   await t.throwsAsync(adapter.orders(undefined, call()), { instanceOf: RetryableError, message: /unfulfilledQuantity/ });
 });
 
-test('a list that comes unsorted is not read in windows: an error, not a list with holes', async t => {
+test.serial('a list that comes unsorted is not read in windows: an error, not a list with holes', async t => {
   const level = (n: number): object => ({ item: item(n), quantities: [{ name: 'available', quantity: 1 }] });
   const { adapter } = await answering(t, { data: { location: { inventoryLevels: { nodes: [level(3), level(2)], pageInfo: { hasNextPage: true, endCursor: 'c' } } } } });
   const { cursor, readings } = await adapter.listings(undefined, call());

@@ -114,7 +114,7 @@ async function losesAnswer(t: ExecutionContext, s: Shopify, entries: WriteEntry[
 
 // --- Idempotency (shopify.md 0.4, 5.4) ---
 
-test('A to B to A is three changes: a key never swallows a later return to the same quantity', async t => {
+test.serial('A to B to A is three changes: a key never swallows a later return to the same quantity', async t => {
   const s = await shopify(t, { 'A-1': 5 });
   for (const [quantity, signature] of [[9, 's1'], [5, 's2'], [9, 's3']] as const) {
     const [outcome] = await s.adapter.write([s.entry('A-1', quantity, signature)], s.call());
@@ -124,7 +124,7 @@ test('A to B to A is three changes: a key never swallows a later return to the s
   t.is(new Set(sentWrites(s).map(w => w.variables.key)).size, 3);
 });
 
-test('a lost answer is made good by the same entries in any order: the vendor runs them once', async t => {
+test.serial('a lost answer is made good by the same entries in any order: the vendor runs them once', async t => {
   const s = await shopify(t, { 'A-1': 5, 'A-2': 5 });
   const entries = [s.entry('A-1', 9, 's1'), s.entry('A-2', 8, 's2')];
   await losesAnswer(t, s, entries);
@@ -138,7 +138,7 @@ test('a lost answer is made good by the same entries in any order: the vendor ru
   t.deepEqual(second, first, 'key and variables are the same to the letter');
 });
 
-test('a lost answer repeated after a restart carries the same key', async t => {
+test.serial('a lost answer repeated after a restart carries the same key', async t => {
   const s = await shopify(t, { 'A-1': 5 });
   const entry = s.entry('A-1', 9, 's1');
   await losesAnswer(t, s, [entry]);
@@ -146,7 +146,7 @@ test('a lost answer repeated after a restart carries the same key', async t => {
   t.is(s.vendor.shop.counts['keyRepeat'], 1);
 });
 
-test('a lost answer repeated in other company is a conflict where the first call was applied, never a second run', async t => {
+test.serial('a lost answer repeated in other company is a conflict where the first call was applied, never a second run', async t => {
   const s = await shopify(t, { 'A-1': 5, 'A-2': 5, 'A-3': 5 });
   const [one, two, three] = [s.entry('A-1', 9, 's1'), s.entry('A-2', 8, 's2'), s.entry('A-3', 7, 's3')];
   await losesAnswer(t, s, [one, two]);
@@ -156,13 +156,13 @@ test('a lost answer repeated in other company is a conflict where the first call
   t.is(s.vendor.shop.listings.get('A-1')?.quantity, 8);
 });
 
-test('writeBatch 1 tells the caller to send entries one by one, each under a key of its own', async t => {
+test.serial('writeBatch 1 tells the caller to send entries one by one, each under a key of its own', async t => {
   const s = await shopify(t, { 'A-1': 5, 'A-2': 5 }, {}, { writeBatch: 1 });
   t.is(s.adapter.operations.write.batch, 1);
   await t.throwsAsync(s.adapter.write([s.entry('A-1', 1, 's1'), s.entry('A-2', 1, 's2')], s.call()), { instanceOf: RangeError });
 });
 
-test('a signature sent again on another reading meets the key mismatch once and is then decided by the comparison', async t => {
+test.serial('a signature sent again on another reading meets the key mismatch once and is then decided by the comparison', async t => {
   const s = await shopify(t, { 'A-1': 5 });
   await s.adapter.write([s.entry('A-1', 9, 's1')], s.call());
   const again = s.entry('A-1', 9, 's1');
@@ -174,7 +174,7 @@ test('a signature sent again on another reading meets the key mismatch once and 
 });
 
 for (const previousAttemptFailed of [false, true]) {
-  test(`a conflict stays one under its key, and the next try is free of it (failed repeats ${previousAttemptFailed ? 'ask for a new key' : 'give the first result'})`, async t => {
+  test.serial(`a conflict stays one under its key, and the next try is free of it (failed repeats ${previousAttemptFailed ? 'ask for a new key' : 'give the first result'})`, async t => {
     const s = await shopify(t, { 'A-1': 5 }, { previousAttemptFailed });
     const stale = s.entry('A-1', 9, 's1', 4);
     t.like((await s.adapter.write([stale], s.call()))[0], { kind: 'conflict', code: 'CHANGE_FROM_QUANTITY_STALE' });
@@ -185,7 +185,7 @@ for (const previousAttemptFailed of [false, true]) {
   });
 }
 
-test('a key is made from signatures and their order, and changes when it is spent', t => {
+test.serial('a key is made from signatures and their order, and changes when it is spent', t => {
   const keys = new Keys();
   const key = keys.of(['a', 'b']);
   t.regex(key, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -198,7 +198,7 @@ test('a key is made from signatures and their order, and changes when it is spen
 
 // --- Outcomes (shopify.md 2.1) ---
 
-test('an entry that had the value already is applied, whether or not the vendor lists it as a change', async t => {
+test.serial('an entry that had the value already is applied, whether or not the vendor lists it as a change', async t => {
   for (const unchangedInChanges of [false, true]) {
     const s = await shopify(t, { 'A-1': 5, 'A-2': 7 }, { unchangedInChanges });
     const outcomes = await s.adapter.write([s.entry('A-1', 5, 's1'), s.entry('A-2', 3, 's2')], s.call());
@@ -207,7 +207,7 @@ test('an entry that had the value already is applied, whether or not the vendor 
   }
 });
 
-test('bad entries of a batch get their own class, good ones are asked for again and then applied', async t => {
+test.serial('bad entries of a batch get their own class, good ones are asked for again and then applied', async t => {
   const s = await shopify(t, { 'A-1': 5, 'A-2': 5, 'A-3': 5, 'A-4': 5 });
   s.vendor.shop.unstocked.add('A-2');
   s.vendor.shop.bundles.add('A-3');
@@ -231,14 +231,14 @@ test('bad entries of a batch get their own class, good ones are asked for again 
   t.deepEqual(await s.adapter.write([good], s.call()), [{ kind: 'applied', signature: 'z-good', quantity: 9 }]);
 });
 
-test('where a store writes the good entries of a refused batch after all, the answer proves them', async t => {
+test.serial('where a store writes the good entries of a refused batch after all, the answer proves them', async t => {
   const s = await shopify(t, { 'A-1': 5, 'A-2': 5 }, { allOrNothing: false });
   const outcomes = await s.adapter.write([s.entry('A-1', 9, 's1'), s.entry('A-2', 9, 's2', 4)], s.call());
   t.deepEqual(outcomes[0], { kind: 'applied', signature: 's1', quantity: 9 });
   t.is(outcomes[1]?.kind, 'conflict');
 });
 
-test('entries that would be refused there are kept out of the call and do not take the others with them', async t => {
+test.serial('entries that would be refused there are kept out of the call and do not take the others with them', async t => {
   const s = await shopify(t, { 'A-1': 5, 'A-2': 5 });
   const good = s.entry('A-1', 9, 'good');
   const { last: _, ...unread } = s.entry('A-2', 9, 'unread');
@@ -254,7 +254,7 @@ test('entries that would be refused there are kept out of the call and do not ta
   t.is(s.vendor.shop.listings.get('A-1')?.quantity, 9);
 });
 
-test('250 entries go in one call, 251 are a bug of the caller', async t => {
+test.serial('250 entries go in one call, 251 are a bug of the caller', async t => {
   const opening = Object.fromEntries(Array.from({ length: 251 }, (_, i) => [`S-${i}`, i]));
   const s = await shopify(t, opening);
   const entries = Object.keys(opening).map((sku, i) => s.entry(sku, 1000 + i, `sig-${i}`));
@@ -266,7 +266,7 @@ test('250 entries go in one call, 251 are a bug of the caller', async t => {
 
 // --- Reading (shopify.md 3, 6.1) ---
 
-test('a sale leaves available and enters committed; on_hand falls only when it ships', async t => {
+test.serial('a sale leaves available and enters committed; on_hand falls only when it ships', async t => {
   const s = await shopify(t, { 'A-1': 10 });
   const levels = async (): Promise<Record<string, number>> => {
     const [outcome] = await s.adapter.read([s.listing('A-1')], s.call());
@@ -282,7 +282,7 @@ test('a sale leaves available and enters committed; on_hand falls only when it s
   t.deepEqual(await levels(), { available: 8, committed: 0, on_hand: 8 });
 });
 
-test('items that are not stocked, not tracked or not on sale are told apart, and none is read as zero', async t => {
+test.serial('items that are not stocked, not tracked or not on sale are told apart, and none is read as zero', async t => {
   const s = await shopify(t, { 'A-1': 1, 'A-2': 2, 'A-3': 3 });
   s.vendor.shop.unstocked.add('A-1');
   s.vendor.shop.untracked.add('A-2');
@@ -294,7 +294,7 @@ test('items that are not stocked, not tracked or not on sale are told apart, and
   t.deepEqual((await listAll(s)).map(r => [r.listing.sku, r.active]), [['A-3', false]]);
 });
 
-test('an available below zero is read as it is, buyable as zero, and can be written upon', async t => {
+test.serial('an available below zero is read as it is, buyable as zero, and can be written upon', async t => {
   const s = await shopify(t, { 'A-1': 1 });
   s.vendor.shop.edit('A-1', -2);
   const [outcome] = await s.adapter.read([s.listing('A-1')], s.call());
@@ -302,7 +302,7 @@ test('an available below zero is read as it is, buyable as zero, and can be writ
   t.deepEqual(await s.adapter.write([s.entry('A-1', 4, 's1', -2)], s.call()), [{ kind: 'applied', signature: 's1', quantity: 4 }]);
 });
 
-test('all levels of a location are listed once, across pages and across the depth where a list ends', async t => {
+test.serial('all levels of a location are listed once, across pages and across the depth where a list ends', async t => {
   const opening = Object.fromEntries(Array.from({ length: 730 }, (_, i) => [`S-${i}`, i]));
   const s = await shopify(t, opening, { deepest: 300 }, { depthMax: 200 });
   const readings = await listAll(s);
@@ -312,7 +312,7 @@ test('all levels of a location are listed once, across pages and across the dept
 
 // --- Orders (shopify.md 6.4) ---
 
-test('orders carry ids beyond 2^53 unharmed, with units ordered, cancelled and shipped', async t => {
+test.serial('orders carry ids beyond 2^53 unharmed, with units ordered, cancelled and shipped', async t => {
   const s = await shopify(t, { 'A-1': 10 });
   const { order } = s.vendor.shop.buy('b1', [{ sku: 'A-1', units: 5 }]);
   const line = order!.lines[0]!.line;
@@ -326,7 +326,7 @@ test('orders carry ids beyond 2^53 unharmed, with units ordered, cancelled and s
   t.true(Math.abs(lines[0]!.createdAt - order!.createdAt) < 1000);
 });
 
-test('an order with more lines than come with it is fetched whole before anything counts as complete', async t => {
+test.serial('an order with more lines than come with it is fetched whole before anything counts as complete', async t => {
   const opening = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`S-${i}`, 5]));
   const s = await shopify(t, opening);
   s.vendor.shop.buy('b1', Object.keys(opening).map(sku => ({ sku, units: 1 })));
@@ -341,7 +341,7 @@ test('an order with more lines than come with it is fetched whole before anythin
   t.is(new Set([...first.lines, ...lines].map(l => l.id)).size, 301);
 });
 
-test('a window longer than the vendor pages is read in several and loses no order', async t => {
+test.serial('a window longer than the vendor pages is read in several and loses no order', async t => {
   const s = await shopify(t, { 'A-1': 500 }, { deepest: 150 }, { depthMax: 100 });
   const ids = new Set<string>();
   for (let n = 0; n < 240; n++) {
@@ -353,7 +353,7 @@ test('a window longer than the vendor pages is read in several and loses no orde
   t.deepEqual(new Set(lines.map(l => l.orderId)), ids);
 });
 
-test('a poll claims no more than the list can know: not its own lag, and never less than before', async t => {
+test.serial('a poll claims no more than the list can know: not its own lag, and never less than before', async t => {
   const s = await shopify(t, { 'A-1': 50 }, {}, { orderLagMs: 600_000 });
   const first = await pollAll(s);
   t.true(first.completeThrough <= Date.now() - 1_000, 'ten vendor minutes are one second here');
@@ -367,7 +367,7 @@ test('a poll claims no more than the list can know: not its own lag, and never l
   t.deepEqual(third.lines, second.lines, 'the overlap tells it again');
 });
 
-test('a cursor of somebody else is refused by name', async t => {
+test.serial('a cursor of somebody else is refused by name', async t => {
   const s = await shopify(t, { 'A-1': 1 });
   await t.throwsAsync(s.adapter.orders('{"page":2}', s.call()), { instanceOf: TerminalError, message: /cursor .*page/ });
   await t.throwsAsync(s.adapter.listings('{"page":2}', s.call()), { instanceOf: TerminalError, message: /cursor .*page/ });
@@ -375,7 +375,7 @@ test('a cursor of somebody else is refused by name', async t => {
 
 // --- Cost (shopify.md 4) ---
 
-test('the points that each operation declares are what the vendor reserves for a full call', async t => {
+test.serial('the points that each operation declares are what the vendor reserves for a full call', async t => {
   const opening = Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`S-${i}`, 1]));
   const s = await shopify(t, opening);
   const skus = Object.keys(opening);
@@ -394,14 +394,14 @@ test('the points that each operation declares are what the vendor reserves for a
   t.deepEqual(reserved, [write.cost, read.cost, orders.cost, listings.cost]);
 });
 
-test('every answer tells the state of the bucket', async t => {
+test.serial('every answer tells the state of the bucket', async t => {
   const s = await shopify(t, { 'A-1': 1 }, { bucket: { perSecond: 1, burst: 20_000 }, clock: new SandboxClock(1) });
   await s.adapter.write([s.entry('A-1', 2, 's1')], s.call());
   t.like(s.meters[0], { limit: 'points', perSecond: 1, burst: 20_000 });
   t.is(s.meters[0]?.remaining, 20_000 - 11);
 });
 
-test('a query over the bucket is THROTTLED in a 200, with the wait that its cost takes to be restored', async t => {
+test.serial('a query over the bucket is THROTTLED in a 200, with the wait that its cost takes to be restored', async t => {
   const s = await shopify(t, { 'A-1': 1, 'A-2': 1 }, { bucket: { perSecond: 1, burst: 13 }, clock: new SandboxClock(1) });
   await s.adapter.write([s.entry('A-1', 2, 's1')], s.call());
   const error = await t.throwsAsync(s.adapter.write([s.entry('A-2', 2, 's2')], s.call()), { instanceOf: ThrottledError }) as ThrottledError;
@@ -414,7 +414,7 @@ test('a query over the bucket is THROTTLED in a 200, with the wait that its cost
 
 // --- Auth (shopify.md 1) ---
 
-test('a rotating refresh token is stored before use, and the newest one is used after a restart', async t => {
+test.serial('a rotating refresh token is stored before use, and the newest one is used after a restart', async t => {
   const s = await shopify(t, { 'A-1': 1 }, { grant: 'refresh-token' });
   await s.adapter.read([s.listing('A-1')], s.call());
   const first = s.tokens.get('shop-1')!;
@@ -428,13 +428,13 @@ test('a rotating refresh token is stored before use, and the newest one is used 
   t.is((await s.again().read([s.listing('A-1')], s.call()))[0]?.kind, 'read');
 });
 
-test('when the stored refresh token is dead, the one of a new authorisation in the configuration is used', async t => {
+test.serial('when the stored refresh token is dead, the one of a new authorisation in the configuration is used', async t => {
   const s = await shopify(t, { 'A-1': 1 }, { grant: 'refresh-token' });
   s.tokens.set('shop-1', { accessToken: 'gone', refreshToken: 'revoked', expiresAt: 0 });
   t.is((await s.adapter.read([s.listing('A-1')], s.call()))[0]?.kind, 'read');
 });
 
-test('a token that the vendor refuses twice is an authorisation failure, after one renewal', async t => {
+test.serial('a token that the vendor refuses twice is an authorisation failure, after one renewal', async t => {
   const s = await shopify(t, { 'A-1': 1 });
   await s.adapter.read([s.listing('A-1')], s.call());
   s.vendor.shop.counts['calls.token'] = 0;
@@ -445,7 +445,7 @@ test('a token that the vendor refuses twice is an authorisation failure, after o
   t.is(s.vendor.shop.counts['calls.token'], 1);
 });
 
-test('credentials and settings that are wrong are named, settings with their value and secrets without', t => {
+test.serial('credentials and settings that are wrong are named, settings with their value and secrets without', t => {
   const make = (credentials: Record<string, string>, settings: Record<string, unknown>) => (): unknown => createShopify(
     { account: 'shop-1', channel: 'shopify', baseUrl: 'http://localhost:1', credentials, settings },
     { now: Date.now, uuid: randomUUID, tokens: { load: async () => undefined, save: async () => undefined }, timeScale: 1 },
@@ -460,20 +460,20 @@ test('credentials and settings that are wrong are named, settings with their val
   t.notRegex(secret!.message, /hush/);
 });
 
-test('a version that the vendor no longer serves is told in the journal, since the vendor says nothing', async t => {
+test.serial('a version that the vendor no longer serves is told in the journal, since the vendor says nothing', async t => {
   const s = await shopify(t, { 'A-1': 1 }, {}, { version: '2025-01' });
   await s.adapter.read([s.listing('A-1')], s.call());
   t.is(s.exchanges[0]?.error, 'asked for version 2025-01, served as 2026-07');
 });
 
-test('a version path that the vendor never had parks the account and loses no job', async t => {
+test.serial('a version path that the vendor never had parks the account and loses no job', async t => {
   const s = await shopify(t, { 'A-1': 1 }, {}, { version: '2099-01' });
   await t.throwsAsync(s.adapter.read([s.listing('A-1')], s.call()), { instanceOf: AuthError, message: /HTTP 404/ });
 });
 
 // --- The sandbox refuses what the vendor refuses (shopify.md 5.2) ---
 
-test('the sandbox demands the directive, the changeFromQuantity key and no more than 250 entries', async t => {
+test.serial('the sandbox demands the directive, the changeFromQuantity key and no more than 250 entries', async t => {
   const s = await shopify(t, { 'A-1': 1 });
   await s.adapter.read([s.listing('A-1')], s.call());
   const { fields } = s.listing('A-1');
@@ -500,7 +500,7 @@ test('the sandbox demands the directive, the changeFromQuantity key and no more 
   t.deepEqual(await userErrors({ quantities: [{ ...quantities[0], quantity: -1 }] }), ['INVALID_QUANTITY_NEGATIVE']);
 });
 
-test('the sandbox refuses a query of more than 1,000 points and gives back what a query did not use', async t => {
+test.serial('the sandbox refuses a query of more than 1,000 points and gives back what a query did not use', async t => {
   const s = await shopify(t, { 'A-1': 1 }, { bucket: { perSecond: 1, burst: 2000 }, clock: new SandboxClock(1) });
   await s.adapter.read([s.listing('A-1')], s.call());
   const { locationId } = s.listing('A-1').fields;
@@ -516,7 +516,7 @@ test('the sandbox refuses a query of more than 1,000 points and gives back what 
 
 // --- The error table ---
 
-test('each HTTP status, GraphQL code and userError code has the class that the vendor document gives it', t => {
+test.serial('each HTTP status, GraphQL code and userError code has the class that the vendor document gives it', t => {
   const http = { 400: 'terminal', 401: 'auth', 402: 'auth', 403: 'auth', 404: 'auth', 406: 'terminal', 408: 'unknown', 423: 'auth', 429: 'throttled', 500: 'unknown', 503: 'unknown', 302: 'unknown', 200: 'unknown' };
   for (const [status, kind] of Object.entries(http)) t.is(httpClass(Number(status)), kind as never, status);
   const graphql = { THROTTLED: 'throttled', ACCESS_DENIED: 'auth', MAX_COST_EXCEEDED: 'terminal', INTERNAL_SERVER_ERROR: 'unknown', BAD_REQUEST: 'terminal', INVALID_FIELD_ARGUMENTS: 'terminal' };

@@ -12,7 +12,7 @@ channelContract(test, walmartWorld);
 
 // --- Quantities -----------------------------------------------------------------------------------------------------
 
-test('what is written is gross: a later sale leaves quantity as it was and lowers buyable', async t => {
+test.serial('what is written is gross: a later sale leaves quantity as it was and lowers buyable', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 });
   sandbox.shop.buy('b', [{ sku: 'A-1', units: 4 }]);
   await adapter.write([entry('A-1', 9)], recorder().call);
@@ -21,7 +21,7 @@ test('what is written is gross: a later sale leaves quantity as it was and lower
   t.like(read, { kind: 'read', reading: { quantity: 9, buyable: 5 } });
 });
 
-test('a quantity below the open orders reads as nothing to buy, not as a negative or unknown one', async t => {
+test.serial('a quantity below the open orders reads as nothing to buy, not as a negative or unknown one', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 });
   sandbox.shop.buy('b', [{ sku: 'A-1', units: 4 }]);
   await adapter.write([entry('A-1', 1)], recorder().call);
@@ -30,7 +30,7 @@ test('a quantity below the open orders reads as nothing to buy, not as a negativ
   t.like(read, { kind: 'read', reading: { quantity: 1, buyable: 0 } });
 });
 
-test('with a ship node the write goes to that node alone and the read is of that node alone', async t => {
+test.serial('with a ship node the write goes to that node alone and the read is of that node alone', async t => {
   const { adapter } = await opened(t, { 'A-1': 10 });
   const { call, exchanges } = recorder();
   await adapter.write([entry('A-1', 7)], call);
@@ -43,14 +43,14 @@ test('with a ship node the write goes to that node alone and the read is of that
   t.deepEqual(readings.map(r => [r.quantity, r.buyable]), [[7, 7]], "Walmart's own 25 units are not counted in");
 });
 
-test('an accepted write is to be read back within a window, by a reference that Walmart knows', async t => {
+test.serial('an accepted write is to be read back within a window, by a reference that Walmart knows', async t => {
   const { adapter } = await opened(t, { 'A-1': 10 }, { clockScale: 1 });
   const { call, exchanges } = recorder();
   const [outcome] = await adapter.write([entry('A-1', 7)], call);
   t.deepEqual(outcome, { kind: 'accepted', signature: 'sig-A-1-7', reference: exchanges.at(-1)!.requestId!, verifyAfterMs: 5_000, verifyWithinMs: 120_000 });
 });
 
-test('a read right after a write may still be old, and is right once verifyAfterMs is over', async t => {
+test.serial('a read right after a write may still be old, and is right once verifyAfterMs is over', async t => {
   const { adapter } = await opened(t, { 'A-1': 10 }, { clockScale: 10 });
   await rest(550);
   const [outcome] = await adapter.write([entry('A-1', 7)], recorder().call);
@@ -61,21 +61,21 @@ test('a read right after a write may still be old, and is right once verifyAfter
   t.like(late, { reading: { quantity: 7 } });
 });
 
-test('a node refused inside a 200 answer is refused, and nothing was written', async t => {
+test.serial('a node refused inside a 200 answer is refused, and nothing was written', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 }, { settings: { shipNode: '10115800000000099' } });
   const [outcome] = await adapter.write([entry('A-1', 7)], recorder().call);
   t.like(outcome, { kind: 'refused', class: 'validation', code: 'INVALID_REQUEST_CONTENT.GMP_INVENTORY_API' });
   t.is(sandbox.shop.listings.get('A-1')?.quantity, 10);
 });
 
-test('a SKU without a row at the configured node is missing, not at zero', async t => {
+test.serial('a SKU without a row at the configured node is missing, not at zero', async t => {
   const { adapter } = await opened(t, { 'A-1': 10 }, { settings: { shipNode: '999' } });
   const [read] = await adapter.read([at('A-1')], recorder().call);
   t.is(read?.kind, 'missing');
   t.deepEqual(await adapter.listings(undefined, recorder().call), { readings: [] });
 });
 
-test('without a configured node a sole-node account is written by PUT /v3/inventory and read back', async t => {
+test.serial('without a configured node a sole-node account is written by PUT /v3/inventory and read back', async t => {
   const vendor = walmartAccount({ account: 'walmart-us', clock: new SandboxClock(fast), soleNode: true });
   const { adapter, sandbox } = await opened(t, openingStock, { vendor });
   const { call, exchanges } = recorder();
@@ -88,7 +88,7 @@ test('without a configured node a sole-node account is written by PUT /v3/invent
   t.is((await adapter.listings(undefined, call)).readings.length, Object.keys(openingStock).length);
 });
 
-test('without a configured node a SKU stocked at several is never read as their sum or as one of them', async t => {
+test.serial('without a configured node a SKU stocked at several is never read as their sum or as one of them', async t => {
   const { adapter } = await opened(t, { 'A-1': 10 }, { settings: { shipNode: undefined } });
   const [read] = await adapter.read([at('A-1')], recorder().call);
   t.like(read, { kind: 'failed', code: 'SEVERAL_NODES' });
@@ -96,7 +96,7 @@ test('without a configured node a SKU stocked at several is never read as their 
   t.regex(error!.message, /A-1.*10115800000000099, 10115800000000001.*settings\.shipNode/);
 });
 
-test('a quantity that is no whole number of units is refused before anything is sent', async t => {
+test.serial('a quantity that is no whole number of units is refused before anything is sent', async t => {
   const { adapter } = await opened(t, { 'A-1': 10 });
   const { call, exchanges } = recorder();
   for (const quantity of [-1, 1.5, NaN]) {
@@ -105,7 +105,7 @@ test('a quantity that is no whole number of units is refused before anything is 
   t.deepEqual(exchanges, []);
 });
 
-test('SKUs of awkward characters are written and read as themselves', async t => {
+test.serial('SKUs of awkward characters are written and read as themselves', async t => {
   const skus = ["it's (1)*!", 'a+b', '50%', 'é/ü?x=1&y', '{q}#'];
   const { adapter, sandbox } = await opened(t, Object.fromEntries(skus.map(sku => [sku, 1])));
   for (const sku of skus) {
@@ -117,7 +117,7 @@ test('SKUs of awkward characters are written and read as themselves', async t =>
 });
 // --- The walk over all listings -------------------------------------------------------------------------------------
 
-test('the walk ends at an empty cursor, not at a short page, and its cursors survive encoding', async t => {
+test.serial('the walk ends at an empty cursor, not at a short page, and its cursors survive encoding', async t => {
   const skus = Array.from({ length: 160 }, (_, n) => `S-${n}`);
   const { adapter } = await opened(t, Object.fromEntries(skus.map(sku => [sku, 1])));
   const seen: string[] = [];
@@ -133,7 +133,7 @@ test('the walk ends at an empty cursor, not at a short page, and its cursors sur
   t.true(pages >= 4);
 });
 
-test('a used cursor starts the walk anew instead of failing for ever, and not more than three times', async t => {
+test.serial('a used cursor starts the walk anew instead of failing for ever, and not more than three times', async t => {
   const { adapter } = await opened(t, Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`S-${n}`, 1])));
   const first = await adapter.listings(undefined, recorder().call);
   await adapter.listings(first.cursor, recorder().call);
@@ -143,13 +143,13 @@ test('a used cursor starts the walk anew instead of failing for ever, and not mo
   await t.throwsAsync(adapter.listings('3:used', recorder().call), { instanceOf: TerminalError });
 });
 
-test('an account without inventory lists nothing and does not fail', async t => {
+test.serial('an account without inventory lists nothing and does not fail', async t => {
   const { adapter } = await opened(t, {});
   t.deepEqual(await adapter.listings(undefined, recorder().call), { readings: [] });
 });
 // --- Orders ---------------------------------------------------------------------------------------------------------
 
-test('three units are three lines of one unit, each with the id that the ledger has', async t => {
+test.serial('three units are three lines of one unit, each with the id that the ledger has', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 });
   const { order } = sandbox.shop.buy('b', [{ sku: 'A-1', units: 3 }]);
   const { lines } = await pollAll(adapter);
@@ -158,7 +158,7 @@ test('three units are three lines of one unit, each with the id that the ledger 
   t.deepEqual(lines.map(l => l.createdAt), [1, 2, 3].map(() => order!.createdAt));
 });
 
-test('a line says what is shipped, and a cancelled neighbour keeps its own state', async t => {
+test.serial('a line says what is shipped, and a cancelled neighbour keeps its own state', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 });
   const { order } = sandbox.shop.buy('b', [{ sku: 'A-1', units: 3 }]);
   sandbox.shop.ship(order!.orderId, '1');
@@ -167,7 +167,7 @@ test('a line says what is shipped, and a cancelled neighbour keeps its own state
   t.deepEqual(lines.map(l => [l.units, l.shipped, l.cancelled]), [[1, 1, 0], [1, 0, 0], [1, 0, 1]]);
 });
 
-test('no orders is an empty page, whether Walmart says so by 404 or by an empty list', async t => {
+test.serial('no orders is an empty page, whether Walmart says so by 404 or by an empty list', async t => {
   const { adapter } = await opened(t, { 'A-1': 10 }, { settings: { orderLookbackDays: 6 } });
   const statuses: (number | undefined)[] = [];
   for (let n = 0; n < 2; n++) {
@@ -180,7 +180,7 @@ test('no orders is an empty page, whether Walmart says so by 404 or by an empty 
   t.deepEqual(statuses, [404, 200]);
 });
 
-test('a change to an order older than seven days is polled, since createdStartDate goes with every query', async t => {
+test.serial('a change to an order older than seven days is polled, since createdStartDate goes with every query', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 });
   const { order } = sandbox.shop.buy('b', [{ sku: 'A-1', units: 1 }]);
   const { cursor } = await pollAll(adapter);
@@ -190,7 +190,7 @@ test('a change to an order older than seven days is polled, since createdStartDa
   t.deepEqual(lines.map(l => l.cancelled), [1]);
 });
 
-test('a poll after an outage longer than one span reads span after span and leaves none out', async t => {
+test.serial('a poll after an outage longer than one span reads span after span and leaves none out', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 }, { settings: { orderLookbackDays: 30, orderWindowDays: 7 } });
   const { order } = sandbox.shop.buy('b', [{ sku: 'A-1', units: 1 }]);
   order!.updatedAt = order!.createdAt = Date.now() - 20; // The span that ends now.
@@ -207,7 +207,7 @@ test('a poll after an outage longer than one span reads span after span and leav
   }
 });
 
-test('completeThrough stays behind the call by the lag and never moves before a span is read to its end', async t => {
+test.serial('completeThrough stays behind the call by the lag and never moves before a span is read to its end', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 1000 }, { clockScale: 1, settings: { orderLookbackDays: 1 } });
   for (let n = 0; n < 250; n++) sandbox.shop.buy(`b${n}`, [{ sku: 'A-1', units: 1 }]);
   const before = Date.now();
@@ -221,7 +221,7 @@ test('completeThrough stays behind the call by the lag and never moves before a 
   t.true(third.completeThrough >= second.completeThrough);
 });
 
-test('orders that slip over a page edge because another changed meanwhile are read again', async t => {
+test.serial('orders that slip over a page edge because another changed meanwhile are read again', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 1000 }, { clockScale: 1, settings: { orderLookbackDays: 1 } });
   const ids = Array.from({ length: 250 }, (_, n) => sandbox.shop.buy(`b${n}`, [{ sku: 'A-1', units: 1 }]).order!.orderId);
   const first = await adapter.orders(undefined, recorder().call);
@@ -234,7 +234,7 @@ test('orders that slip over a page edge because another changed meanwhile are re
   t.is(lines.filter(l => l.cancelled === 1).length, 10);
 });
 
-test('a refused order cursor has the span read again, and fails in the end', async t => {
+test.serial('a refused order cursor has the span read again, and fails in the end', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 1000 }, { settings: { orderLookbackDays: 1 } });
   for (let n = 0; n < 250; n++) sandbox.shop.buy(`b${n}`, [{ sku: 'A-1', units: 1 }]);
   const first = await adapter.orders(undefined, recorder().call);
@@ -248,7 +248,7 @@ test('a refused order cursor has the span read again, and fails in the end', asy
   await t.throwsAsync(adapter.orders(stale({ tries: 3 }), recorder().call), { instanceOf: TerminalError });
 });
 
-test("a buyer's name and address do not reach the journal", async t => {
+test.serial("a buyer's name and address do not reach the journal", async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 }, { settings: { orderLookbackDays: 1 } });
   sandbox.shop.buy('Ada Lovelace', [{ sku: 'A-1', units: 1 }]);
   const { call, exchanges } = recorder();
@@ -258,7 +258,7 @@ test("a buyer's name and address do not reach the journal", async t => {
 
 // --- Token, rate, errors --------------------------------------------------------------------------------------------
 
-test('a token ends after its fifteen minutes and is replaced before that, never by a refused call', async t => {
+test.serial('a token ends after its fifteen minutes and is replaced before that, never by a refused call', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 });
   const statuses: (number | undefined)[] = [];
   for (let n = 0; n < 5; n++) {
@@ -271,7 +271,7 @@ test('a token ends after its fifteen minutes and is replaced before that, never 
   t.deepEqual(new Set(statuses), new Set([200]));
 });
 
-test('a token that ended at Walmart alone is replaced after one refusal, for a write too, which is done once', async t => {
+test.serial('a token that ended at Walmart alone is replaced after one refusal, for a write too, which is done once', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 });
   await adapter.read([at('A-1')], recorder().call);
   await inject(sandbox, { kind: 'expire-tokens' });
@@ -281,7 +281,7 @@ test('a token that ended at Walmart alone is replaced after one refusal, for a w
   t.is(sandbox.shop.counts['writes'], 1);
 });
 
-test('a correlation id is used for one request only', async t => {
+test.serial('a correlation id is used for one request only', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 });
   const { call, exchanges } = recorder();
   for (let n = 0; n < 3; n++) await adapter.read([at('A-1')], call);
@@ -291,7 +291,7 @@ test('a correlation id is used for one request only', async t => {
   t.is(new Set(exchanges.map(e => e.requestId)).size, exchanges.length);
 });
 
-test('past 200 writes a minute Walmart refuses, the refusal tells the wait, and nothing more is written', async t => {
+test.serial('past 200 writes a minute Walmart refuses, the refusal tells the wait, and nothing more is written', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 }, { clockScale: 1 });
   const { call, meters } = recorder();
   const error = await t.throwsAsync(async () => {
@@ -306,7 +306,7 @@ test('past 200 writes a minute Walmart refuses, the refusal tells the wait, and 
   t.like(meters.at(-1), { limit: 'updateMultiNodeInventory', remaining: 0, waitMs: 1000 });
 });
 
-test('the JSON, HTML and gateway forms of a server failure all leave a write in doubt', async t => {
+test.serial('the JSON, HTML and gateway forms of a server failure all leave a write in doubt', async t => {
   const { adapter, sandbox } = await opened(t, { 'A-1': 10 });
   await inject(sandbox, { kind: 'error', on: 'write', forMs: 60_000 });
   const statuses: (number | undefined)[] = [];
@@ -317,7 +317,7 @@ test('the JSON, HTML and gateway forms of a server failure all leave a write in 
   t.deepEqual(statuses, [500, 503, 504]);
 });
 
-test('a wrong client secret is an authorisation failure that shows no secret', async t => {
+test.serial('a wrong client secret is an authorisation failure that shows no secret', async t => {
   const { sandbox, account, ports } = await opened(t, { 'A-1': 10 });
   const adapter = createWalmart({ ...account, credentials: { ...account.credentials, clientSecret: 'wrong-secret' } }, ports);
   const { call, exchanges } = recorder();
@@ -326,14 +326,14 @@ test('a wrong client secret is an authorisation failure that shows no secret', a
   t.is(sandbox.shop.counts['calls.read'], undefined);
 });
 
-test('more than one SKU in a call is a bug, not a guess', async t => {
+test.serial('more than one SKU in a call is a bug, not a guess', async t => {
   const { adapter } = await opened(t, { 'A-1': 1, 'A-2': 1 });
   await t.throwsAsync(adapter.write([entry('A-1', 1), entry('A-2', 1)], recorder().call), { instanceOf: RangeError });
   await t.throwsAsync(adapter.read([], recorder().call), { instanceOf: RangeError });
 });
 // --- The sandbox is strict enough to catch a careless adapter -------------------------------------------------------
 
-test('the sandbox refuses what Walmart refuses', async t => {
+test.serial('the sandbox refuses what Walmart refuses', async t => {
   const { sandbox, adapter, ports, account } = await opened(t, { 'A-1': 10, 'B 2': 1 });
   await adapter.read([at('A-1')], recorder().call);
   const { accessToken } = (await ports.tokens.load(account.account))!;

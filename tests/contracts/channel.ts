@@ -35,7 +35,8 @@ export function channelContract(
   const [first, second] = skus as [string, string];
 
   const behaviour = (title: string, run: (t: ExecutionContext, world: World) => Promise<unknown>): void => {
-    test(title, async t => {
+    // One after the other: the sandboxes' clocks are fast, and a crowd on few cores would let their waits run out.
+    test.serial(title, async t => {
       const fixture = await start(opening);
       t.teardown(() => fixture.sandbox.close());
       await run(t, new World(fixture, settleMs));
