@@ -43,7 +43,8 @@ export const declared: readonly Declared[] = [
   bucket('sku', { republish: { src: '$KV.sku.>', dest: 'kvpub.sku.>' } }),
   bucket('channel'),
   bucket('listing', { max_msgs_per_subject: 8 }),
-  bucket('member', { max_age: nanos(memberTtlMs), storage: StorageType.Memory, deny_delete: false, duplicate_window: nanos(memberTtlMs) }),
+  // On file, though nothing of it is worth keeping: a single server that is started again has no memory streams.
+  bucket('member', { max_age: nanos(memberTtlMs), deny_delete: false, duplicate_window: nanos(memberTtlMs) }),
 ];
 
 /** A stream that is not as declared, naming stream, option and both values. */
@@ -51,13 +52,25 @@ export class StreamMismatchError extends Error {
   override readonly name = 'StreamMismatchError';
 }
 
+/** A broker that is starting, or electing, is waited for so long, ms. */
+const patienceMs = 60_000;
+
 /**
  * @param replicas 1 on a single server, 3 in production
  * @throws {StreamMismatchError}
+ * @throws {Error} when JetStream does not answer for a minute
  */
 export async function ensureStreams(nc: NatsConnection, replicas = 1): Promise<void> {
-  const jsm = await jetstreamManager(nc);
-  for (const wanted of declared) await ensure(jsm, { ...wanted, num_replicas: replicas });
+  for (const until = performance.now() + patienceMs; ;) {
+    try {
+      const jsm = await jetstreamManager(nc);
+      for (const wanted of declared) await ensure(jsm, { ...wanted, num_replicas: replicas });
+      return;
+    } catch (error) {
+      if (error instanceof StreamMismatchError || nc.isClosed() || performance.now() > until) throw error;
+      await new Promise(resolve => setTimeout(resolve, 250));
+    }
+  }
 }
 
 async function ensure(jsm: JetStreamManager, wanted: Declared): Promise<void> {
