@@ -63,7 +63,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
     waitOnFirstConnect: false,
   });
   await ensureStreams(nc, config.nats.replicas);
-  const js = jetstream(nc);
+  const js = jetstream(nc, { timeout: 2_000 });
   const publisher = new Publisher(nc, inboxPrefix);
   const records = new Records(publisher);
   const clock = new BrokerClock();
@@ -132,7 +132,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
 
   const units = [...Array.from({ length: partitionCount }, (_, number) => skuUnit(number)), ...accountUnits, ...sourceUnits];
   const membership: Membership = new Membership({
-    js, publisher, clock, log,
+    nc, js, publisher, clock, log,
     node: id,
     run: crypto.randomUUID(),
     onChange: () => placement.settle(),

@@ -4,11 +4,13 @@
  */
 import type { JetStreamClient, JsMsg } from '@nats-io/jetstream';
 import { headers } from 'nats';
+import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
 import type { BrokerClock } from './clock.ts';
 import { encodeJson } from './codec.ts';
 import type { Publisher } from './publisher.ts';
 import { Reader } from './reader.ts';
+import { onReconnect } from './reconnect.ts';
 import { memberSubject, streams, unescapeKey } from './subjects.ts';
 
 export const renewEveryMs = 1_000;
@@ -33,6 +35,7 @@ interface Heard extends Member {
 }
 
 export interface MembershipPorts {
+  nc: NatsConnection;
   js: JetStreamClient;
   publisher: Publisher;
   clock: BrokerClock;
@@ -59,6 +62,7 @@ export class Membership {
   #since = 0;
   #leaving = false;
   #timer: NodeJS.Timeout | undefined;
+  #forget: () => void = () => {};
   #seen = '';
 
   constructor(ports: MembershipPorts) {
@@ -69,9 +73,11 @@ export class Membership {
 
   /** Joins: others see this node from here on. Resolves when it has seen every other. */
   async start(): Promise<void> {
-    const { js, log, node } = this.#ports;
+    const { nc, js, log, node } = this.#ports;
     await this.#renew();
     this.#timer = setInterval(() => { void this.#renew(); this.#look(); }, renewEveryMs);
+    // At once after a broken connection: the TTL runs on while it is broken.
+    this.#forget = onReconnect(nc, () => setImmediate(() => { void this.#renew(); }));
     this.#reader = new Reader(js, {
       stream: streams.members,
       filter: '$KV.member.>',
@@ -93,6 +99,7 @@ export class Membership {
   /** Gone at once, without waiting for the TTL. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#forget();
     this.#renewedAt = -Infinity;
     const meta = headers();
     meta.set('KV-Operation', 'DEL');
@@ -121,10 +128,14 @@ export class Membership {
     return this.#names(member => this.#alive(member));
   }
 
-  /** Live nodes that can be given units. */
+  /** Live nodes that can be given units. This one knows it of itself before the others do: it must keep what it has. */
   get takers(): string[] {
     const limit = performance.now() - believeAfterMs;
-    return this.#names(member => this.#alive(member) && member.takesSince <= limit);
+    return this.#names(member => this.#alive(member) && (member.node === this.node ? this.#takes : member.takesSince <= limit));
+  }
+
+  get #takes(): boolean {
+    return this.steady && !this.#leaving;
   }
 
   #names(which: (member: Heard) => boolean): string[] {
@@ -137,7 +148,7 @@ export class Membership {
 
   async #renew(): Promise<void> {
     const sentAt = this.#sentAt = performance.now();
-    const member: Member = { node: this.node, run: this.run, since: this.#since, pid: process.pid, takes: this.steady && !this.#leaving };
+    const member: Member = { node: this.node, run: this.run, since: this.#since, pid: process.pid, takes: this.#takes };
     try {
       await this.#ports.publisher.publish(memberSubject(this.node), encodeJson(member));
       this.#renewedAt = Math.max(this.#renewedAt, sentAt);

@@ -68,6 +68,7 @@ export class Partition<C> {
   #seq = 0;
   #revision = 0;
   #dirty = false;
+  #complained = false;
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #resume: (() => void) | undefined;
@@ -108,7 +109,7 @@ export class Partition<C> {
       filter: skuPartition.journal(this.number),
       from: this.#seq + 1,
       name: `p${this.number}-${name}`,
-      idleHeartbeatMs: 1_000,
+      idleHeartbeatMs: 500,
       onMessage: message => this.#arrive(message),
       onError: error => log.warn({ err: error, partition: this.number }, 'partition reader broke, reading on'),
     });
@@ -258,12 +259,16 @@ export class Partition<C> {
     const checkpoint: Checkpoint = { v: 1, epoch: this.#epoch, seq: this.#seq, due: this.#due.entries() };
     try {
       this.#revision = await records.put(subject, checkpoint, this.#revision, maxCheckpointBytes);
+      this.#complained = false;
     } catch (error) {
       this.#dirty = true;
       const stored = await records.get<Checkpoint>(subject).catch(() => undefined);
       if (stored?.value.epoch === this.#epoch) this.#revision = stored.revision; // Our own, whose answer was lost.
       else if (stored && !this.#stop.signal.aborted) onLost(`epoch ${stored.value.epoch} has the checkpoint`);
-      else log.warn({ err: error, partition: this.number }, 'checkpoint could not be written');
+      else if (!stored && !this.#complained) {
+        this.#complained = true;
+        log.warn({ err: error, partition: this.number }, 'checkpoint could not be written, trying on');
+      }
     }
   }
 }

@@ -38,7 +38,7 @@ interface Waiting {
   subject: string;
 }
 
-const timeoutMs = 5_000;
+const timeoutMs = 2_500;
 
 export class Publisher {
   readonly #nc: NatsConnection;

@@ -59,7 +59,7 @@ export class Reader {
   }
 
   async #read(): Promise<void> {
-    const { stream, filter, from, name, idleHeartbeatMs = 1_000 } = this.#options;
+    const { stream, filter, from, name, idleHeartbeatMs = 500 } = this.#options;
     // After a break, go on behind the last message read, whatever the first read began with.
     const start = this.#last > 0 ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#last + 1 }
       : typeof from === 'number' ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, from) }
@@ -75,7 +75,7 @@ export class Reader {
 
   async #consume(consumer: Consumer, idleHeartbeatMs: number): Promise<void> {
     if (!this.#caughtUp && this.#options.onCaughtUp && (await consumer.info()).num_pending === 0) this.#catchUp();
-    this.#messages = await consumer.consume({ max_messages: 500, expires: 5_000, idle_heartbeat: idleHeartbeatMs });
+    this.#messages = await consumer.consume({ max_messages: 500, expires: 2_000, idle_heartbeat: idleHeartbeatMs });
     if (this.#stopped) this.#messages.stop();
     for await (const message of this.#messages) {
       if (this.#stopped) return;
