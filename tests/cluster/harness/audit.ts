@@ -1,33 +1,29 @@
 /**
- * Judges a round from what the broker holds, with nothing but the journals, every stored version of every record, and
- * the same fold: each version must be the fold of its journal up to the message it names, byte for byte.
+ * Judges a round with nothing but the journals, the stored versions of the records, and the same fold: each version must be the fold of its journal up to the message it names, byte for byte.
  */
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import { skuKind } from '../../../deploy/sku-kind.ts';
-import type { Stock } from '../../../actors/sku/protocol.ts';
 import type { ActorRecord } from '../../../runtime/actor.ts';
 import { asStored, fold, fresh } from '../../../runtime/handle.ts';
 import { incoming } from '../../../runtime/journal.ts';
 import type { Incoming } from '../../../runtime/handle.ts';
 import { signer } from '../../../runtime/signature.ts';
 import { partitionOf, streams, unescapeKey } from '../../../runtime/subjects.ts';
-import { historyStream, waits } from './world.ts';
+import { push } from './history.ts';
+import type { History, Version } from './history.ts';
+import { waits } from './world.ts';
 
 const kind = skuKind({ sign: signer(() => undefined), ...waits });
 
 /** A journal message and when the broker stored it. */
 interface Entry { message: Incoming; id: string }
 
-export interface Version { revision: number; at: number; bytes: string; record: ActorRecord<Stock> }
-
 export interface Picture {
   /** SKU journals, by SKU. */
   journals: Map<string, Entry[]>;
-  /** Stored versions of each record, by SKU, oldest first. */
-  versions: Map<string, Version[]>;
-  /** Owners of each partition as they changed, oldest first. */
-  epochs: Map<number, { at: number; owner: string | null }[]>;
+  versions: History['versions'];
+  epochs: History['epochs'];
   /** Ids of the messages from the source, by sequence. */
   ingested: Map<number, string>;
   /** Ids in the dead letter journal, with how often each stands there. */
@@ -56,20 +52,11 @@ export interface Verdict {
 type Blame = 'lost' | 'doubled' | 'reordered' | 'wrong' | 'causeless' | 'unperformed';
 
 /** Reads everything. The round must have come to rest. */
-export async function look(js: JetStreamClient, jsm: JetStreamManager): Promise<Picture> {
-  const picture: Picture = { journals: new Map(), versions: new Map(), epochs: new Map(), ingested: new Map(), dead: new Map() };
+export async function look(js: JetStreamClient, jsm: JetStreamManager, { versions, epochs }: History): Promise<Picture> {
+  const picture: Picture = { journals: new Map(), versions, epochs, ingested: new Map(), dead: new Map() };
   await each(js, jsm, streams.sku, message => {
     const sku = unescapeKey(message.subject.slice(message.subject.lastIndexOf('.') + 1));
     push(picture.journals, sku, { message: incoming(message), id: message.headers?.get('Nats-Msg-Id') ?? '' });
-  });
-  await each(js, jsm, historyStream, message => {
-    const at = Date.parse(message.headers!.get('Nats-Time-Stamp'));
-    const [, , partition, token] = message.subject.split('.') as [string, string, string, string];
-    if (token === '_epoch') push(picture.epochs, Number(partition), { at, owner: message.json<{ owner: string | null }>().owner });
-    else if (!token.startsWith('_')) {
-      const bytes = message.string();
-      push(picture.versions, unescapeKey(token), { revision: Number(message.headers!.get('Nats-Sequence')), at, bytes, record: JSON.parse(bytes) as ActorRecord<Stock> });
-    }
   });
   await each(js, jsm, streams.ingest, message => picture.ingested.set(message.seq, message.headers?.get('Nats-Msg-Id') ?? ''));
   await each(js, jsm, streams.dead, message => {
@@ -181,10 +168,4 @@ async function each(js: JetStreamClient, jsm: JetStreamManager, stream: string, 
     take(message);
     if (message.seq >= state.last_seq) break;
   }
-}
-
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list) list.push(value);
-  else map.set(key, [value]);
 }

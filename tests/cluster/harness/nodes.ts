@@ -51,7 +51,7 @@ export class NodeProcess {
     const log = openSync(this.#log, 'a');
     const child = spawn(process.execPath, [...imports.map(path => `--import=${path}`), main], {
       stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, PLUMB_CONFIG: file, PLUMB_TEST_SKEW_MS: String(skewMs) },
+      env: { ...process.env, PLUMB_CONFIG: file, PLUMB_TEST_SKEW_MS: String(skewMs), NODE_COMPILE_CACHE: join(this.#folder, 'compiled') },
     });
     closeSync(log);
     this.#child = child;
@@ -88,9 +88,9 @@ export class NodeProcess {
     this.#child?.kill('SIGCONT');
   }
 
-  lastLines(count = 15): string {
+  lastLines(count = 6): string {
     try {
-      return readFileSync(this.#log, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+      return readFileSync(this.#log, 'utf8').trimEnd().split('\n').slice(-count).map(line => line.replace(/"stack":"(?:[^"\\]|\\.)*",?/, '')).join('\n');
     } catch {
       return '';
     }

@@ -1,11 +1,12 @@
 /** A round: nodes under load, faults one after the other as the seed has it, then rest, judgement and figures. */
 import { Dice } from '../../../deploy/demo/dice.ts';
-import type { Stock } from '../../../actors/sku/protocol.ts';
 import type { ActorRecord } from '../../../runtime/actor.ts';
+import { ownerOf } from '../../../runtime/placement.ts';
 import { partitionCount, unescapeKey } from '../../../runtime/subjects.ts';
 import { judge, longestWait, look, owned, takeOver } from './audit.ts';
 import type { Verdict } from './audit.ts';
 import type { End } from './nodes.ts';
+import { Strain } from './strain.ts';
 import { Traffic } from './traffic.ts';
 import type { World } from './world.ts';
 import { eventually, pause } from './world.ts';
@@ -36,6 +37,10 @@ export interface Incident extends Fault {
   takeOver: number[];
   /** The longest wait of a message of each of the partitions while the fault lasted, ms. */
   waits: number[];
+  /** The longest wait of any message from the end of the fault until everything was in its place again, ms. */
+  back: number;
+  /** How long the machine stood still in that time, ms. */
+  strain: number;
 }
 
 export interface Outcome {
@@ -72,64 +77,70 @@ export function tell({ kind, node, server, afterMs, lastsMs }: Fault): string {
   return `+${afterMs} ms ${kind} ${what} for ${lastsMs} ms`;
 }
 
-/** What the round sees of records while it runs. */
-class Watch {
-  /** When a record of each partition was last stored. */
-  readonly seen = new Map<number, number>();
-
-  constructor(world: World, traffic: Traffic) {
-    world.nc.subscribe('kvpub.sku.*.*', { callback: (_error, message) => {
-      const [, , partition, token] = message.subject.split('.') as [string, string, string, string];
-      if (token.startsWith('_')) return;
-      this.seen.set(Number(partition), performance.now());
-      const record = message.json<ActorRecord<Stock>>();
-      for (const [account, { intent, proof }] of Object.entries(record.context.outlets)) {
-        if (intent && proof?.version !== intent.version) traffic.answer(record.context.sku, account, intent.signature, intent.quantity);
-      }
-    } });
-  }
-
-  /** Every partition stored something within the last second: the probes come five times as often. */
-  everyPartitionServes(): boolean {
-    const limit = performance.now() - 1_000;
-    return this.seen.size === partitionCount && [...this.seen.values()].every(at => at > limit);
-  }
+/**
+ * Every partition is with the node where it belongs, and stored something within the last second: the probes come five
+ * times as often.
+ */
+async function everyPartitionServes(world: World): Promise<boolean> {
+  const running = world.nodes.filter(node => node.running).map(node => node.id);
+  const limit = performance.now() - 1_000;
+  if (!all.every(partition => (world.history.stored.get(partition) ?? 0) > limit)) return false;
+  const epochs = await lastOfEach(world, 'KV_sku', '$KV.sku.*._epoch');
+  return all.every(partition => {
+    const { text } = epochs.get(`_$KV.sku.${partition}._epoch`) ?? { text: '{}' };
+    return (JSON.parse(text) as { owner?: string }).owner === ownerOf(`sku.${partition}`, running);
+  });
 }
+
+const all = Array.from({ length: partitionCount }, (_, partition) => partition);
 
 export async function run(world: World, faults: readonly Fault[], { seed, perSecond = 120 }: { seed: number; perSecond?: number }): Promise<Outcome> {
   const { js, jsm, nodes } = world;
   const traffic = new Traffic(js, seed);
-  const watch = new Watch(world, traffic);
+  world.history.onRecord = ({ context: { sku, outlets } }) => {
+    for (const [account, { intent, proof }] of Object.entries(outlets)) {
+      if (intent && proof?.version !== intent.version) traffic.answer(sku, account, intent.signature, intent.quantity);
+    }
+  };
+  const strain = new Strain();
+  world.onEnd(() => {
+    strain.stop();
+    traffic.abandon();
+  });
   await Promise.all(nodes.map(node => node.start()));
   await traffic.open();
   traffic.run(perSecond);
-  const serving = (): Promise<number> => eventually('every partition serves', 25_000, () => watch.everyPartitionServes());
+  const serving = (): Promise<number> => eventually('every partition serves', 25_000, () => everyPartitionServes(world));
   await serving();
 
-  const struck: (Fault & { at: number; until: number; end?: End })[] = [];
+  const struck: (Fault & { at: number; until: number; whole: number; end?: End })[] = [];
   for (const fault of faults) {
     await pause(fault.afterMs);
     const at = Date.now();
     const end = await strike(world, fault);
-    struck.push({ ...fault, at, until: Date.now(), ...(end && { end }) });
+    const until = Date.now();
     await serving();
+    struck.push({ ...fault, at, until, whole: Date.now(), ...(end && { end }) });
   }
   await traffic.stop();
   await eventually('everything is applied, and no timer or effect is left', 25_000, () => atRest(world));
 
-  const picture = await look(js, jsm);
+  strain.stop();
+
+  const picture = await look(js, jsm, world.history);
   const { bytes } = await records(world);
   const running = new Set(nodes.filter(node => node.running).map(node => node.id));
-  const all = Array.from({ length: partitionCount }, (_, partition) => partition);
   return {
     verdict: judge(picture, bytes, traffic.acknowledged),
     unserved: all.filter(partition => !running.has(picture.epochs.get(partition)?.at(-1)?.owner ?? '')).length,
-    incidents: struck.map(({ until, ...fault }) => {
+    incidents: struck.map(({ until, whole, ...fault }) => {
       const partitions = fault.kind === 'all' || fault.kind === 'server' || fault.kind === 'both' ? all : owned(picture, fault.node, fault.at);
       return {
         ...fault, partitions,
         takeOver: takeOver(picture, partitions, fault.at),
         waits: longestWait(picture, partitions, fault.at - 500, until),
+        back: Math.max(...longestWait(picture, all, until, whole)),
+        strain: strain.between(fault.at, whole),
       };
     }),
   };

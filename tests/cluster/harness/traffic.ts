@@ -27,6 +27,7 @@ export class Traffic {
   readonly #unanswered = new Set<Promise<void>>();
   #serial = 0;
   #timers: NodeJS.Timeout[] = [];
+  #abandoned = false;
   readonly #answered = new Set<string>();
   /** Ids of the messages that the broker acknowledged, by stream. */
   readonly acknowledged = { sku: new Set<string>(), ingest: new Set<string>() };
@@ -70,6 +71,12 @@ export class Traffic {
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
     await this.settled();
+  }
+
+  /** Ends at once; what the broker has not yet is not sent again. */
+  abandon(): void {
+    this.#abandoned = true;
+    for (const timer of this.#timers) clearInterval(timer);
   }
 
   async settled(): Promise<void> {
@@ -147,7 +154,7 @@ export class Traffic {
   /** Tried under one id until the broker has it. */
   #send(subject: string, data: Uint8Array, meta: ReturnType<typeof headers>): void {
     const sent = (async () => {
-      for (;;) {
+      while (!this.#abandoned) {
         try {
           await this.#js.publish(subject, data, { headers: meta, timeout: 2_000 });
           this.acknowledged[subject.startsWith('ingest.') ? 'ingest' : 'sku'].add(meta.get('Nats-Msg-Id'));

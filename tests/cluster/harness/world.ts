@@ -1,5 +1,5 @@
 /** A broker, the links to it and the nodes of one round, and the connection that the test itself uses. */
-import { mkdtemp, rm, mkdir } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
@@ -12,6 +12,7 @@ import { startGuardian } from '../../../deploy/guardian.ts';
 import { startCluster } from '../../../deploy/nats/cluster.ts';
 import { startNats } from '../../../deploy/nats/server.ts';
 import { ensureStreams } from '../../../deploy/streams.ts';
+import { History } from './history.ts';
 import { NodeProcess } from './nodes.ts';
 import { Link } from './proxy.ts';
 
@@ -32,14 +33,20 @@ export interface World {
   nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
+  history: History;
   node(id: string): NodeProcess;
+  /** Called when the test is over, however it ends, before everything that was there earlier is ended. */
+  onEnd(end: () => unknown): void;
 }
+
+/** What every draw of a run comes from: `PLUMB_SEED`, or chosen at start. */
+export const seed = Number(process.env.PLUMB_SEED || Date.now() % 1_000_000);
+
+/** A verdict without fault. */
+export const nothing = { lost: 0, doubled: 0, reordered: 0, wrong: 0, causeless: 0, unperformed: 0 };
 
 /** Waits of the product, short enough that a round sees many of each. */
 export const waits = { debounce: { quietMs: 150, hardMs: 600 }, gapMs: 1_500 } as const;
-
-/** Every stored version of every record, epoch and checkpoint, in the order stored. */
-export const historyStream = 'HISTORY';
 
 export interface WorldOptions {
   servers: 1 | 3;
@@ -63,7 +70,7 @@ export async function startWorld(t: ExecutionContext, options: WorldOptions): Pr
   ends.push(() => nc.close());
   const jsm = await jetstreamManager(nc);
   await ensureStreams(nc, broker.replicas);
-  await jsm.streams.add({ name: historyStream, subjects: ['kvpub.sku.>'], num_replicas: broker.replicas, allow_direct: true });
+  const history = new History(nc);
 
   const links: Link[] = [];
   const nodes: NodeProcess[] = [];
@@ -89,10 +96,14 @@ export async function startWorld(t: ExecutionContext, options: WorldOptions): Pr
     nodes.push(node);
     ends.push(() => node.kill());
   }
-  t.teardown(() => {
-    if (!t.passed) for (const node of nodes) t.log(`--- ${node.id}\n${node.lastLines(40)}`);
+  // What the nodes logged outlives a round that failed.
+  ends.push(async () => {
+    if (t.passed) return;
+    const kept = await mkdtemp(join(tmpdir(), 'plumb-cluster-failed-'));
+    await cp(logs, kept, { recursive: true });
+    t.log(`the nodes' logs are kept in ${kept}`);
   });
-  return { broker, nodes, links, nc, js: jetstream(nc), jsm, node: id => nodes.find(node => node.id === id)! };
+  return { broker, nodes, links, nc, js: jetstream(nc), jsm, history, node: id => nodes.find(node => node.id === id)!, onEnd: end => ends.push(end) };
 }
 
 async function oneServer(storeDir: string): Promise<Broker> {
