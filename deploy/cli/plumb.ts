@@ -6,6 +6,7 @@ import { demoCommand } from './demo.ts';
 import { FailedError, UsageError, exitCode } from './exit.ts';
 import { inspectCommand } from './inspect.ts';
 import { nodeCommand } from './node.ts';
+import { releaseCommand } from './release.ts';
 import { sandboxCommand } from './sandbox.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
@@ -21,7 +22,7 @@ Exit codes: 0 done, 1 a check failed or nothing was found, 2 wrong usage or bad 
   plumb inspect channel amazon     ask the nodes what a channel account is doing now
   nats stream view SKU --translate "plumb decode"`);
 
-for (const command of [demoCommand(), nodeCommand(), sandboxCommand(), inspectCommand(), decodeCommand()]) program.addCommand(command);
+for (const command of [demoCommand(), nodeCommand(), sandboxCommand(), inspectCommand(), releaseCommand(), decodeCommand()]) program.addCommand(command);
 for (const command of everyCommand(program)) command.exitOverride();
 
 try {

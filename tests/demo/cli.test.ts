@@ -32,7 +32,7 @@ async function folder(t: ExecutionContext): Promise<string> {
 
 // A process each, so one after the other: side by side they would only wait for each other.
 test.serial('every command explains itself with --help and exits 0', async t => {
-  for (const args of [[], ['demo'], ['node'], ['sandbox'], ['inspect'], ['inspect', 'sku'], ['inspect', 'channel'], ['inspect', 'node'], ['decode']]) {
+  for (const args of [[], ['demo'], ['node'], ['sandbox'], ['inspect'], ['inspect', 'sku'], ['inspect', 'channel'], ['inspect', 'node'], ['release'], ['decode']]) {
     const { code, stdout } = await plumb([...args, '--help']);
     t.is(code, 0);
     t.true(stdout.startsWith(`Usage: ${['plumb', ...args].join(' ')} `), stdout);

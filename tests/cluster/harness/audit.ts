@@ -13,6 +13,7 @@ import { partitionOf, streams, unescapeKey } from '../../../runtime/subjects.ts'
 import { push } from './history.ts';
 import type { History, Version } from './history.ts';
 import { waits } from './world.ts';
+import type { World } from './world.ts';
 
 const kind = skuKind({ sign: signer(() => undefined), ...waits });
 
@@ -117,6 +118,14 @@ export function judge({ journals, versions, ingested, dead }: Picture, current: 
   for (const id of asked) if (!dead.has(id)) blame('unperformed', 1, `dead letter ${id} was never published`);
   for (const id of dead.keys()) if (!asked.has(id)) blame('causeless', 1, `dead letter ${id} was published, and no record asked for it`);
   return verdict;
+}
+
+/** The bytes of a record that contains its whole journal, but for some messages that were left out. */
+export async function foldOf({ js, jsm, history }: World, sku: string, without: readonly number[] = []): Promise<string> {
+  const { journals } = await look(js, jsm, history);
+  const messages = (journals.get(sku) ?? []).map(({ message }) => message).filter(({ seq }) => !without.includes(seq));
+  const { record } = fold(kind, fresh(kind, sku), messages)!;
+  return JSON.stringify(asStored(kind, { ...record, outbox: [] }));
 }
 
 /** A record without what it still has to perform: that depends on which messages came in one turn. */

@@ -25,7 +25,7 @@ export class History {
       const [, , number, token] = message.subject.split('.') as [string, string, string, string];
       const partition = Number(number);
       if (token === '_epoch') push(this.epochs, partition, { at, owner: message.json<{ owner: string | null }>().owner });
-      if (token.startsWith('_')) return;
+      if (token.startsWith('_') || message.data.length === 0) return;
       this.stored.set(partition, performance.now());
       const bytes = message.string();
       const record = JSON.parse(bytes) as ActorRecord<Stock>;
