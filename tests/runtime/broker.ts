@@ -29,7 +29,7 @@ export interface Broker {
   complaints: { msg: string }[];
   /** Puts a fact into a SKU's journal. @returns its sequence */
   tell(sku: string, fact: object, id?: string): Promise<number>;
-  /** The bytes of a KV entry. */
+  /** The bytes of a KV entry, read another way than the runtime does. */
   bytes(subject: string): Promise<string | undefined>;
   /** Bodies of a stream, in order. */
   bodies(stream: string): Promise<Record<string, unknown>[]>;
@@ -53,7 +53,7 @@ export async function startBroker(t: ExecutionContext): Promise<Broker> {
   return {
     server, nc, js: jetstream(nc), jsm, publisher, records: new Records(publisher), log, complaints,
     tell: async (sku, fact, id = `test:${++serial}`) => (await publisher.publish(skuSubject(sku), encodeJournal(fact), journalHeaders({ id }))).seq,
-    bytes: async subject => (await jsm.streams.getMessage(`KV_${subject.split('.')[1]}`, { last_by_subj: subject }))?.string(),
+    bytes: async subject => (await jsm.direct.getMessage(`KV_${subject.split('.')[1]}`, { last_by_subj: subject }))?.string(),
     bodies: async stream => {
       const { state } = await jsm.streams.info(stream);
       const bodies: Record<string, unknown>[] = [];
