@@ -61,6 +61,7 @@ export class Membership {
   #steadyFrom = Infinity;
   #since = 0;
   #leaving = false;
+  #replaced = false;
   #timer: NodeJS.Timeout | undefined;
   #forget: () => void = () => {};
   #seen = '';
@@ -112,7 +113,7 @@ export class Membership {
    * false before it does anything: what may be owned elsewhere must not be sent from here.
    */
   get leased(): boolean {
-    return performance.now() - this.#renewedAt < memberTtlMs;
+    return !this.#replaced && performance.now() - this.#renewedAt < memberTtlMs;
   }
 
   /**
@@ -188,7 +189,9 @@ export class Membership {
 
   /** The process before us, which may still run; or one that was started beside us. */
   #hearNamesake(other: Member): void {
-    if (this.#since > 0 && (other.since === 0 || other.since > this.#since)) this.#ports.onReplaced(other.pid);
+    if (this.#since === 0 || (other.since > 0 && other.since <= this.#since)) return;
+    this.#replaced = true;
+    this.#ports.onReplaced(other.pid);
   }
 
   #look(): void {

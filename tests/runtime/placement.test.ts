@@ -1,0 +1,148 @@
+/** Who owns what: computed alike by all, handed over without a gap, and never left with nobody. */
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { BrokerClock } from '../../runtime/clock.ts';
+import { Membership } from '../../runtime/membership.ts';
+import { Placement, ownerOf } from '../../runtime/placement.ts';
+import { partitionCount, skuPartition } from '../../runtime/subjects.ts';
+import { eventually, startBroker } from './broker.ts';
+import type { Broker } from './broker.ts';
+
+const units = Array.from({ length: partitionCount }, (_, n) => `sku.${n}`);
+const owners = (live: string[]): Map<string, string> => new Map(units.map(unit => [unit, ownerOf(unit, live)!]));
+
+test('partitions spread evenly, and only those of a node that goes change hands', t => {
+  const three = owners(['a', 'b', 'c']);
+  const shares = Map.groupBy(units, unit => three.get(unit));
+  for (const node of ['a', 'b', 'c']) t.true(shares.get(node)!.length > 14 && shares.get(node)!.length < 29, `${node} has ${shares.get(node)!.length}`);
+  t.deepEqual(owners(['c', 'a', 'b']), three);
+  const two = owners(['a', 'c']);
+  for (const [unit, owner] of three) if (owner !== 'b') t.is(two.get(unit), owner);
+  t.is(ownerOf('sku.1', []), undefined);
+});
+
+interface Node {
+  placement: Placement;
+  membership: Membership;
+  replacedBy: number[];
+  held(): string[];
+}
+
+/** What is worked on, by whom, over all nodes of a test. */
+class Work {
+  readonly now = new Map<string, string>();
+  /** Units that two worked on at a time. */
+  readonly doubled: string[] = [];
+  readonly failing = new Map<string, number>();
+  acquired = 0;
+
+  begin(unit: string, node: string): void {
+    const failures = this.failing.get(unit) ?? 0;
+    this.failing.set(unit, failures - 1);
+    if (failures > 0) throw new Error(`${unit} cannot be worked on`);
+    if (this.now.has(unit)) this.doubled.push(unit);
+    this.now.set(unit, node);
+    this.acquired += 1;
+  }
+}
+
+async function join(t: ExecutionContext, broker: Broker, work: Work, node: string, run: string = crypto.randomUUID()): Promise<Node> {
+  const replacedBy: number[] = [];
+  const membership: Membership = new Membership({
+    ...broker, node, run,
+    clock: new BrokerClock(),
+    onChange: () => placement.settle(),
+    onReplaced: pid => { replacedBy.push(pid); },
+  });
+  const placement: Placement = new Placement(broker.js, {
+    membership, records: broker.records, log: broker.log,
+    units: units.slice(0, 16).map((id, n) => ({
+      id,
+      epoch: skuPartition.epoch(n),
+      acquire: async () => {
+        work.begin(id, node);
+        await new Promise(resolve => setImmediate(resolve));
+        return { release: async () => {
+          await new Promise(resolve => setImmediate(resolve));
+          work.now.delete(id);
+        } };
+      },
+    })),
+  });
+  await membership.start();
+  await placement.start();
+  t.teardown(async () => {
+    await placement.leave();
+    await membership.stop();
+  });
+  return { placement, membership, replacedBy, held: () => placement.held.sort() };
+}
+
+const share = (node: string, live: string[]): string[] => units.slice(0, 16).filter(unit => ownerOf(unit, live) === node).sort();
+
+test('a node that joins is given its share, one that leaves gives it back at once, and no unit is ever worked on twice', async t => {
+  const broker = await startBroker(t);
+  const work = new Work();
+  const a = await join(t, broker, work, 'a');
+  await eventually('a has all', () => a.held().length === 16);
+  const b = await join(t, broker, work, 'b');
+  await eventually('both have theirs', () => a.held().length === share('a', ['a', 'b']).length && b.held().length === share('b', ['a', 'b']).length);
+  t.deepEqual([a.held(), b.held()], [share('a', ['a', 'b']), share('b', ['a', 'b'])]);
+  const began = performance.now();
+  await b.membership.leave();
+  await b.placement.leave();
+  await eventually('a has all again', () => a.held().length === 16);
+  t.true(performance.now() - began < 1_500, 'without waiting until b is thought dead');
+  t.deepEqual(work.doubled, []);
+});
+
+test('a unit that cannot be worked on rests and is taken again; the others do not wait for it', async t => {
+  const broker = await startBroker(t);
+  const work = new Work();
+  work.failing.set('sku.3', 1);
+  const a = await join(t, broker, work, 'a');
+  await eventually('the others are taken', () => a.held().length === 15);
+  t.false(a.held().includes('sku.3'));
+  await eventually('it is taken after its rest', () => a.held().length === 16);
+  a.placement.giveUp('sku.5', 'its test says so');
+  await eventually('it is let go', () => !a.held().includes('sku.5'));
+  t.like(JSON.parse((await broker.bytes(skuPartition.epoch(5)))!) as object, { owner: null });
+  await eventually('and taken again', () => a.held().length === 16);
+  t.deepEqual(work.doubled, []);
+});
+
+test('a unit whose hand-over was lost is handed over all the same', async t => {
+  const broker = await startBroker(t);
+  const work = new Work();
+  const [stuck] = share('b', ['a', 'b']) as [string];
+  const epoch = skuPartition.epoch(Number(stuck.slice(4)));
+  // The epoch names a, which let go of it long ago and believes that others know.
+  await broker.records.put(epoch, { owner: 'a', run: 'of long ago', at: 0 }, 0);
+  const b = await join(t, broker, work, 'b');
+  const a = await join(t, broker, work, 'a');
+  await eventually('b has what is its', () => b.held().includes(stuck));
+  await eventually('and each its share', () => a.held().length + b.held().length === 16);
+  t.deepEqual(work.doubled, []);
+});
+
+test('an epoch record that a person deleted is taken anew', async t => {
+  const broker = await startBroker(t);
+  const work = new Work();
+  await broker.publisher.publish(skuPartition.epoch(2), new Uint8Array());
+  const a = await join(t, broker, work, 'a');
+  await eventually('all are taken', () => a.held().length === 16);
+  t.like(JSON.parse((await broker.bytes(skuPartition.epoch(2)))!) as object, { owner: 'a' });
+});
+
+test('of two processes with one name the older one is told, and the younger one has the units', async t => {
+  const broker = await startBroker(t);
+  const [before, after] = [new Work(), new Work()];
+  const older = await join(t, broker, before, 'a', 'older');
+  await eventually('the older one has all', () => older.held().length === 16);
+  const younger = await join(t, broker, after, 'a', 'younger');
+  await eventually('the younger one has all', () => younger.held().length === 16);
+  await eventually('the older one has none', () => older.held().length === 0);
+  await eventually('and is told', () => older.replacedBy.length > 0);
+  t.deepEqual(younger.replacedBy, []);
+  t.like(JSON.parse((await broker.bytes(skuPartition.epoch(0)))!) as object, { owner: 'a', run: 'younger' });
+});
