@@ -26,8 +26,18 @@ const accountSchema = z.strictObject({
   rule: ruleSchema.default({ buffer: 0 }),
 });
 
+const natsSchema = z.strictObject({
+  /** One server, or several with commas between. */
+  url: z.string().default('nats://127.0.0.1:4222'),
+  replicas: z.number().int().min(1).max(5).default(1),
+  /** Origins of the servers' HTTP monitoring, to see how they flush. */
+  monitoring: z.array(z.url()).default([]),
+  /** Refuses servers that acknowledge before they flush to disk. */
+  requireFlush: z.boolean().default(false),
+});
+
 export const configSchema = z.strictObject({
-  nats: z.strictObject({ url: z.string().default('nats://127.0.0.1:4222'), replicas: z.number().int().min(1).max(5).default(1) }).default({ url: 'nats://127.0.0.1:4222', replicas: 1 }),
+  nats: natsSchema.default(natsSchema.parse({})),
   node: z.strictObject({ id: name }),
   /** Where token pairs are kept between restarts: a folder only this user can read. */
   secretsDir: z.string().optional(),

@@ -26,6 +26,7 @@ import { channelRecord, partitionCount, skuPartition, skuSubject } from '../runt
 import { Tap } from '../runtime/tap.ts';
 import { Timers } from '../runtime/timers.ts';
 import { adapters } from './channels.ts';
+import { checkBroker, checkClock } from './checks.ts';
 import { skuKind } from './sku-kind.ts';
 import { ensureStreams } from './streams.ts';
 import { tokenFiles, tokenMemory } from './token-file.ts';
@@ -62,6 +63,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
     maxPingOut: 2,
     waitOnFirstConnect: false,
   });
+  await checkBroker(nc, config.nats, log);
   await ensureStreams(nc, config.nats.replicas);
   const js = jetstream(nc, { timeout: 2_000 });
   const publisher = new Publisher(nc, inboxPrefix);
@@ -143,6 +145,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   });
   const placement: Placement = new Placement(js, { units, membership, records, log });
   await membership.start();
+  checkClock(clock.skewMs, log);
   await placement.start();
   const figures = (): Record<string, unknown> => nodeFigures(id, placement, partitions, owners, { ...counts, recordSeen: tap.seen });
   const inspection = await serveInspection(nc, { node: id, records, figures });

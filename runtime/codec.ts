@@ -35,11 +35,17 @@ export function decode(data: Uint8Array, meta?: MsgHdrs): unknown {
   if (version > schemaVersion) throw new SchemaError(`message schema ${version} is newer than ${schemaVersion}, which this node reads`);
   const first = data[0];
   if (first === undefined) throw new SchemaError('message is empty');
+  const isJson = first === 0x7b || first === 0x5b;
+  if (!isJson && !isMap(first)) throw new SchemaError(`message begins with 0x${first.toString(16)}: neither JSON nor a msgpack map`);
   try {
-    return first === 0x7b || first === 0x5b ? JSON.parse(utf8.decode(data)) : packr.unpack(data);
+    return isJson ? JSON.parse(utf8.decode(data)) : packr.unpack(data);
   } catch (cause) {
     throw new SchemaError(`message is neither JSON nor msgpack: ${(cause as Error).message}`, { cause });
   }
+}
+
+function isMap(first: number): boolean {
+  return (first >= 0x80 && first <= 0x8f) || first === 0xde || first === 0xdf;
 }
 
 export interface Envelope {

@@ -11,6 +11,7 @@ import type { Incoming } from './handle.ts';
 import { incoming } from './journal.ts';
 import { PublishError } from './publisher.ts';
 import { Reader } from './reader.ts';
+import { RecordError } from './records.ts';
 import { escapeKey, partitionOf, skuPartition, streams, unescapeKey } from './subjects.ts';
 import { takeTurn } from './turn.ts';
 import type { Slot, TurnPorts } from './turn.ts';
@@ -49,8 +50,8 @@ const maxHot = 1_500;
 /** And after so long without a message. */
 const idleMs = 10 * 60_000;
 const checkpointEveryMs = 500;
-/** A checkpoint names every key that has a timer. */
-const maxCheckpointBytes = 6 * 2 ** 20;
+/** A checkpoint names every key that has a timer; a broker takes this by default. */
+const maxCheckpointBytes = 1_000_000;
 
 export class Partition<C> {
   readonly number: number;
@@ -265,7 +266,7 @@ export class Partition<C> {
       const stored = await records.get<Checkpoint>(subject).catch(() => undefined);
       if (stored?.value.epoch === this.#epoch) this.#revision = stored.revision; // Our own, whose answer was lost.
       else if (stored && !this.#stop.signal.aborted) onLost(`epoch ${stored.value.epoch} has the checkpoint`);
-      else if (!stored && !this.#complained) {
+      if ((!stored || error instanceof RecordError) && !this.#complained) {
         this.#complained = true;
         log.warn({ err: error, partition: this.number }, 'checkpoint could not be written, trying on');
       }
