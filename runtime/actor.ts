@@ -43,7 +43,10 @@ export interface ActorKind<C> {
   initial(key: string): C;
   /** The event that a journal message means to the machine. */
   event(body: unknown, place: MessagePlace): { type: string };
-  /** The context as it stands in the stored record, and back; the inverse of each other. */
+  /**
+   * The context as it stands in the stored record, and back; the inverse of each other. Equal contexts give equal
+   * bytes, in whatever order their fields came about.
+   */
   pack(context: C): unknown;
   unpack(stored: unknown): C;
   /** Brings a record of an older version up to `recordVersion`, or throws naming both. */

@@ -39,7 +39,7 @@ export function stepper<C>(machine: AnyStateMachine): Stepper<C> {
     restore: ({ value, context }) => machine.resolveState({ value: value as never, context }),
     step(state, event, effects) {
       requests = [];
-      const after = absent(machine.transition(state, event as EventFrom<AnyStateMachine>, scope as never) as AnyMachineSnapshot);
+      const after = machine.transition(state, event as EventFrom<AnyStateMachine>, scope as never) as AnyMachineSnapshot;
       for (const request of requests) {
         const effect = toEffect(request);
         if (effect) effects.push(effect);
@@ -47,20 +47,6 @@ export function stepper<C>(machine: AnyStateMachine): Stepper<C> {
       return after;
     },
   };
-}
-
-/**
- * Takes out what `assign` could only set to undefined, so that a state stepped on in memory has the same keys in the
- * same order as one restored from its record in between.
- */
-function absent(state: AnyMachineSnapshot): AnyMachineSnapshot {
-  const context = state.context as Record<string, unknown>;
-  for (const key in context) {
-    if (context[key] !== undefined) continue;
-    const kept = Object.fromEntries(Object.entries(context).filter(([, value]) => value !== undefined));
-    return { ...state, context: kept } as AnyMachineSnapshot;
-  }
-  return state;
 }
 
 function initialValue(machine: AnyStateMachine): never {

@@ -26,5 +26,8 @@ test('one server, clocks five minutes apart: whatever is killed, paused, cut or 
     t.true(end!.tookMs <= 5_000, 'a node leaves within 5 s');
     t.true(Math.max(...waits) - strain <= 1_000, times('waits during a drain', waits));
   }
+  for (const { kind, node, back, strain } of of(incidents, 'kill', 'zombie', 'drain', 'silence', 'reset')) {
+    t.true(back - strain <= 1_000, `${kind} ${node}: partitions go back to the node without a gap, not within ${back} ms`);
+  }
   for (const { waits, back, strain } of of(incidents, 'server')) t.true(Math.max(...waits, back) - strain <= 12_000, times('waits when the server was killed', [...waits, back]));
 });

@@ -20,12 +20,15 @@ const number = 7;
 /** SKUs of that partition. */
 const skus = Array.from({ length: 200_000 }, (_, n) => `sku ${n}`).filter(sku => partitionOf(sku) === number);
 
-function open(t: ExecutionContext, broker: Broker, timers = new Timers<() => void>(wake => wake())) {
+function open(t: ExecutionContext, broker: Broker, timers = new Timers<() => void>(wake => wake()), hold: Promise<void> = Promise.resolve()) {
   const lost: string[] = [];
   const partition = new Partition<Stock>(number, {
     ...broker, kind,
     name: 'test',
-    perform: effects => perform(broker.publisher, effects),
+    perform: async effects => {
+      await hold;
+      await perform(broker.publisher, effects);
+    },
     now: Date.now,
     wakeAt: (at, wake) => timers.add(at, wake),
     tell: async (key, id, fact) => { await broker.publisher.publish(skuSubject(key), encodeJournal(fact), journalHeaders({ id })); },
@@ -90,6 +93,26 @@ test('a timer outlives its owner: the next one tells it, though its message lies
   await partition.stop();
   t.like((await broker.bodies('DEAD'))[0], { class: 'gap', sku });
   t.deepEqual((await stored(broker, sku)).due, {});
+});
+
+test('the checkpoint does not pass what is stored and not yet performed', async t => {
+  const broker = await startBroker(t);
+  const [slow, quick] = skus as [string, string];
+  const performed = Promise.withResolvers<void>();
+  const { partition } = open(t, broker, undefined, performed.promise);
+  const checkpoint = async (): Promise<number> => (JSON.parse((await broker.bytes(skuPartition.checkpoint(number)))!) as { seq: number }).seq;
+  await partition.start(1);
+  await broker.tell(slow, counted(1, 10));
+  const held = await broker.tell(slow, adjusted(3, -1));
+  await eventually('the timer has come', async () => (await stored(broker, slow)).outbox?.length === 1);
+  const later = await broker.tell(quick, counted(1, 10));
+  await onHand(broker, quick, 10);
+  // Two of its rounds: it had all the time to go wrong.
+  await new Promise(resolve => setTimeout(resolve, 1_100));
+  t.is(await checkpoint(), held);
+  performed.resolve();
+  await eventually('it moves on', async () => await checkpoint() === later);
+  await partition.stop();
 });
 
 test('a former owner cannot move the checkpoint of the one that took its partition', async t => {

@@ -5,6 +5,7 @@ import { skuKind } from '../../deploy/sku-kind.ts';
 import type { ActorKind, ActorRecord } from '../../runtime/actor.ts';
 import type { Incoming } from '../../runtime/handle.ts';
 import { perform } from '../../runtime/perform.ts';
+import { Records } from '../../runtime/records.ts';
 import { signer } from '../../runtime/signature.ts';
 import { skuRecordSubject, skuSubject } from '../../runtime/subjects.ts';
 import { takeTurn } from '../../runtime/turn.ts';
@@ -165,6 +166,36 @@ test('a record that is no record is made again from its journal', async t => {
   t.like(body, { type: 'quarantine.released' });
   await turn({ seq: state.last_seq, at: 0, correlation: '', body });
   t.like(await stored(broker), { quarantined: undefined, applied: state.last_seq, context: { onHand: 5, position: 3 } });
+});
+
+test('a node that dies while it makes up for a quarantine leaves the rest to the next one', async t => {
+  const broker = await startBroker(t);
+  class Dying extends Records {
+    left = Infinity;
+
+    override put(...args: Parameters<Records['put']>): Promise<number> {
+      if (this.left-- <= 0) throw new Error('died');
+      return super.put(...args);
+    }
+  }
+  const link = (account: string): SkuFact => ({ type: 'listing.linked', account, listing: { id: '1', fields: { note: 'x'.repeat(300_000) } }, gross: false, rule: { buffer: 0 } });
+  const count = await journaled(broker, counted(1, 10));
+  const strange = await journaled(broker, { type: 'stock.teleported' });
+  await owner(broker).turn(count, strange);
+  const first = await journaled(broker, counted(2, 20));
+  await journaled(broker, link('north'));
+  // Together with this one the record is too large: what is made up for is written message by message.
+  const last = await journaled(broker, link('south'));
+  const release = await journaled(broker, { type: 'quarantine.released', skip: strange.seq });
+
+  const records = new Dying(broker.publisher);
+  // One that is refused for its size, one that is stored.
+  records.left = 2;
+  await t.throwsAsync(owner({ ...broker, records }).turn(release), { message: 'died' });
+  t.like(await stored(broker), { applied: first.seq, quarantined: { seq: strange.seq } });
+
+  await owner(broker).turn(release);
+  t.like(await stored(broker), { applied: last.seq - 1, quarantined: { seq: last.seq, released: release.seq }, context: { onHand: 20 } });
 });
 
 test('a turn waits while the broker is away, and ends when its partition is given up', async t => {
