@@ -1,5 +1,6 @@
 /** What the feed process is started with, and what it and its supervisor say to each other over IPC. */
 import { z } from 'zod';
+import type { BuyerFigures } from './buyers.ts';
 import type { SupplyStep } from './told.ts';
 
 /** The feed's one argument, as JSON. */
@@ -62,13 +63,7 @@ export interface SkuSupply {
   timeline: SupplyStep[];
 }
 
-export interface FeedFigures {
-  orders: number;
-  linesSold: number;
-  linesRefused: number;
-  unitsSold: number;
-  linesCancelled: number;
-  unitsCancelled: number;
+export interface FeedFigures extends BuyerFigures {
   erp: ErpReport;
 }
 

@@ -4,6 +4,8 @@
  */
 import { RequestError } from 'nats';
 import type { NatsConnection, Subscription } from 'nats';
+import type { AccountCounts } from '../../actors/channel/protocol.ts';
+import type { Lane } from '../../actors/sku/protocol.ts';
 import { escapeKey } from '../../runtime/subjects.ts';
 
 /** Answer to `inspect.node.<id>`. */
@@ -22,7 +24,7 @@ export interface NodeAnswer {
 }
 
 /** Answer to `inspect.channel.<account>`. Counters may start again when the account changes its owner. */
-export interface ChannelAnswer {
+export interface ChannelAnswer extends Pick<AccountCounts, 'writes' | 'calls' | 'throttled' | 'ambiguous' | 'conflicts' | 'retries'> {
   account: string;
   channel: string;
   node: string;
@@ -30,14 +32,8 @@ export interface ChannelAnswer {
   /** Listings whose newest intention is proven to be what buyers see. */
   proven: number;
   pending: number;
-  lanes: Record<'zero' | 'decrease' | 'verify' | 'raise' | 'sweep', number>;
+  lanes: Record<Lane, number>;
   drifted: number;
-  writes: number;
-  calls: number;
-  throttled: number;
-  ambiguous: number;
-  conflicts: number;
-  retries: number;
   /** From the cause of a change to the proof that buyers see it. */
   verifiedMs: { p50: number | null; p99: number | null; count: number };
   oldestPendingMs: number | null;

@@ -8,7 +8,7 @@ import type { ChannelAnswer, Drift, NodeAnswer, Status } from '../../deploy/demo
 const channel = (account: string, fields: Partial<ChannelAnswer> = {}): Status['channels'][number] => ({
   account, answeredAt: 1_000, alive: true,
   answer: {
-    account, channel: account, node: 'n1', listings: 400, proven: 400, pending: 0, lanes: { zero: 0, decrease: 0, verify: 0, raise: 0, sweep: 0 },
+    account, channel: account, node: 'n1', listings: 400, proven: 400, pending: 0, lanes: { zero: 0, decrease: 0, verify: 0, raise: 0 },
     drifted: 0, writes: 900, calls: 0, throttled: 0, ambiguous: 0, conflicts: 0, retries: 0, verifiedMs: { p50: 240, p99: 61_000, count: 9 },
     oldestPendingMs: null, breaker: 'closed', tokenExpiresAt: null, budgets: {}, ordersCompleteThrough: 0, ...fields,
   },
