@@ -1,40 +1,25 @@
 /** Names from outside that no subject or header can hold: each is told of, and nothing behind it stops. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { jetstream } from '@nats-io/jetstream';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { connect, headers } from 'nats';
+import { headers } from 'nats';
 import pino from 'pino';
 import type { ChannelAdapter, OrderLine } from '../../actors/channel/adapter.ts';
 import { parseNative } from '../../actors/sku/ingest/native.ts';
 import type { SkuFact } from '../../actors/sku/protocol.ts';
-import { startNats } from '../../deploy/nats/server.ts';
-import { ensureStreams } from '../../deploy/streams.ts';
 import { decode, journalHeaders } from '../../runtime/codec.ts';
 import { importListings } from '../../runtime/import.ts';
 import { OrderIntake } from '../../runtime/orders.ts';
-import { Publisher } from '../../runtime/publisher.ts';
 import { Reader } from '../../runtime/reader.ts';
-import { Records } from '../../runtime/records.ts';
 import { SourceOwner } from '../../runtime/source.ts';
 import { escapeKey, ingestSubject, keyFor, streams, unescapeKey } from '../../runtime/subjects.ts';
+import { startBroker } from './broker.ts';
 
 const log = pino({ level: 'silent' });
 const long = '很'.repeat(60);
 
 async function broker(t: ExecutionContext) {
-  const storeDir = await mkdtemp(join(tmpdir(), 'plumb-test-'));
-  t.teardown(() => rm(storeDir, { recursive: true, force: true }));
-  const server = await startNats({ storeDir });
-  t.teardown(() => server.stop());
-  const nc = await connect({ servers: server.url });
-  t.teardown(() => nc.close());
-  await ensureStreams(nc);
-  const publisher = new Publisher(nc, '_INBOX_test');
-  t.teardown(() => publisher.close());
-  const js = jetstream(nc);
+  const shared = await startBroker(t);
+  const { js } = shared;
   /** The first so many messages of a stream, their keys in plain. */
   const heard = (stream: string, filter: string, many: number): Promise<{ keys: string[]; body: unknown }[]> => new Promise(resolve => {
     const all: { keys: string[]; body: unknown }[] = [];
@@ -43,7 +28,7 @@ async function broker(t: ExecutionContext) {
       if (all.length === many) void reader.stop().then(() => resolve(all));
     } });
   });
-  return { nc, js, publisher, records: new Records(publisher), heard };
+  return { ...shared, heard };
 }
 
 test('ids hold whatever names are made of, and stay apart in headers', t => {
