@@ -1,7 +1,6 @@
 /** Wires one Plumb node: connection, streams, membership, placement, and the owners of what falls to it. */
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from 'nats';
-import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
 import type { AdapterFactory } from '../actors/channel/adapter.ts';
 import { parseNative } from '../actors/sku/ingest/native.ts';
@@ -199,5 +198,3 @@ function nodeFigures(node: string, placement: Placement, partitions: ReadonlyMap
     rssMb: Math.round(process.memoryUsage.rss() / 1e6),
   };
 }
-
-export type { NatsConnection };

@@ -19,7 +19,7 @@ function journal(name: string, subjects: string[], days = 0): Declared {
 }
 
 /** A KV bucket is a stream of this shape; readers of the `nats` CLI find it as one. */
-function bucket(name: string, options: Declared extends infer D ? Partial<D> : never = {}): Declared {
+function bucket(name: string, options: Partial<Declared> = {}): Declared {
   return {
     name: `KV_${name}`,
     subjects: [`$KV.${name}.>`],

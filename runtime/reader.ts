@@ -9,8 +9,8 @@ import { nuid } from 'nats';
 export interface ReaderOptions {
   stream: string;
   filter: string | string[];
-  /** First sequence wanted, or the newest message of each subject, or only what comes from now on. */
-  from: number | 'last-per-subject' | 'new';
+  /** First sequence wanted, or the newest message of each subject and then what comes. */
+  from: number | 'last-per-subject';
   /** Told of each message in order; a promise holds back the next one. A message it throws on is handed out again. */
   onMessage(message: JsMsg): void | Promise<void>;
   /** Called once when everything that was there at the start has been read. */
@@ -63,7 +63,7 @@ export class Reader {
     // After a break, go on behind the last message read, whatever the first read began with.
     const start = this.#last > 0 ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#last + 1 }
       : typeof from === 'number' ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Math.max(1, from) }
-      : { deliver_policy: from === 'new' ? DeliverPolicy.New : DeliverPolicy.LastPerSubject };
+      : { deliver_policy: DeliverPolicy.LastPerSubject };
     // Named for people, and new each time: a former consumer of the same name lives on for minutes.
     const consumer = await this.#js.consumers.get(stream, { filter_subjects: filter, name_prefix: `${name}-${nuid.next().slice(-8)}`, ...start } as never);
     try {
