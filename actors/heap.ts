@@ -32,6 +32,12 @@ export class Heap<T> {
     return top;
   }
 
+  /** Lets go of whatever does not pass. */
+  keep(passes: (value: T) => boolean): void {
+    const items = this.#items.splice(0);
+    for (const { at, value } of items) if (passes(value)) this.add(at, value);
+  }
+
   clear(): void {
     this.#items.length = 0;
   }

@@ -9,6 +9,11 @@ export function put<T>(map: Record<string, T>, key: string, value: T): void {
   Object.defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
+/** In one order, whatever order they came in: what follows from them must not depend on where they were stored. */
+export function inOrder<T>(map: Readonly<Record<string, T>>): [key: string, value: T][] {
+  return Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
 /** A copy without these keys, or the map itself where it has none of them. */
 export function without<T>(map: Record<string, T>, ...keys: string[]): Record<string, T> {
   if (!keys.some(key => Object.hasOwn(map, key))) return map;

@@ -7,6 +7,10 @@
  * one entry is that entry's outcome.
  */
 
+import type { BulkFeeds } from './bulk.ts';
+import type { Notice } from './hook.ts';
+import type { RevisionLimit } from './revisions.ts';
+
 /** One channel account's item for one SKU, with the vendor ids that a write must carry. */
 export interface Listing {
   /** Unique within the account, e.g. Amazon's SKU, eBay's offer id, Shopify's inventory item gid. */
@@ -25,6 +29,8 @@ export interface Reading {
   buyable: number;
   /** The vendor's optimistic-lock version, where it has one. */
   version?: string;
+  /** Units ever sold of it by the channel's own counter, where it has one for all that draws on this quantity. Rises alone. */
+  sold?: number;
   /** False when the offer cannot be bought whatever its quantity (suppressed, closed, paused by the seller). */
   active: boolean;
   /** The vendor's own words when not active. */
@@ -49,8 +55,8 @@ export interface WriteEntry {
 
 /** What became of one entry of a write. */
 export type WriteOutcome =
-  /** The answer itself proves the live value (and its new version, where there is one). */
-  | { kind: 'applied'; signature: string; quantity: number; version?: string }
+  /** The answer itself proves the live value (and its new version, where there is one); `sold` as in a reading, by then. */
+  | { kind: 'applied'; signature: string; quantity: number; version?: string; sold?: number }
   /** Queued or unproven by the answer: to be read back from `verifyAfterMs` on, until `verifyWithinMs`. */
   | { kind: 'accepted'; signature: string; reference?: string; verifyAfterMs: number; verifyWithinMs: number }
   /** A conditional write met another value or version: read again, decide again. Nothing was written. */
@@ -92,6 +98,12 @@ export interface ListingPage {
   cursor?: string;
 }
 
+export interface MissedPage {
+  notices: Notice[];
+  /** Absent at the end. */
+  cursor?: string;
+}
+
 /** One kind of call: which published limit pays for it, how much, and how many entries fit. */
 export interface Operation {
   /** Names a bucket in `config/limits.yaml`, e.g. `patchListingsItem`. */
@@ -100,6 +112,8 @@ export interface Operation {
   cost: number;
   /** Entries in one call. */
   batch: number;
+  /** Where the price goes by entries: of one of them; `cost` is that of a full call. */
+  each?: number;
 }
 
 /** What an answer told about a limit. */
@@ -108,8 +122,12 @@ export interface Meter {
   remaining?: number;
   perSecond?: number;
   burst?: number;
+  /** Of what the call reserved, given back: it used less. */
+  refund?: number;
   /** Nothing more before this many ms. */
   waitMs?: number;
+  /** The day's calls: how many there are, how many are left, and when they begin anew. */
+  day?: { limit: number; left: number; resetsInMs: number };
 }
 
 /** One HTTP exchange, secrets removed, for the ATTEMPT journal. */
@@ -125,6 +143,9 @@ export interface Exchange {
   response?: string;
   error?: string;
 }
+
+/** One thing that an account must allow, or does not: in words for people, with what would mend it. */
+export interface AccountCheck { name: string; ok: boolean; told: string }
 
 /** What the runtime hands to each call. */
 export interface Call {
@@ -144,11 +165,32 @@ export interface ChannelAdapter {
   readonly needsReading: boolean;
   readonly operations: { write: Operation; read: Operation; orders: Operation; listings: Operation };
 
+  /** Where the channel takes only so many changes of one listing a day. */
+  readonly revisions?: RevisionLimit;
+
+  /** Where the channel tells what is left of its day's quotas to whoever asks; meters are told of it. Throws like `read`. */
+  readonly quotas?: { operation: Operation; ask(call: Call): Promise<void> };
+
+  /** What the account must allow, where the channel tells of it without a write. Throws like `read`. */
+  readonly checks?: { operation: Operation; ask(call: Call): Promise<AccountCheck[]> };
+
+  /** Notifications that the channel could not deliver, page by page, where it keeps them. Throws like `read`. */
+  readonly missed?: { operation: Operation; ask(cursor: string | undefined, call: Call): Promise<MissedPage> };
+
+  /** Feeds of many raises, where the channel has them and the account's settings ask for them. */
+  readonly feeds?: BulkFeeds | undefined;
+
   /**
    * What pays for a read of this listing, where one account mixes kinds of listings (Mercado Libre): listings of one
    * call must share it. `operations.read` is the dearest of them, so a caller that never asks is slow, not wrong.
    */
   readOperation?(listing: Listing): Operation;
+
+  /** The same for a write. A call of too many entries, or of several operations, is an error of the caller. */
+  writeOperation?(listing: Listing): Operation;
+
+  /** What pays for a page of listings, where several lists are gone through one after the other. */
+  listingsOperation?(cursor: string | undefined): Operation;
 
   /**
    * Sets quantities. Outcomes come in the order of `entries`, one each.

@@ -1,5 +1,8 @@
 /** What a channel account's machine hears, and what of an account is kept in its record. */
+import type { OrderLine } from './adapter.ts';
+import type { GovernorRecord } from './governor.ts';
 import type { Bucket } from './rate.ts';
+import type { Revisions } from './revisions.ts';
 
 export type ChannelEvent =
   | { type: 'call.succeeded' }
@@ -22,6 +25,14 @@ export interface ChannelHealth {
   frozen?: string;
 }
 
+/**
+ * How far an account has come. `connect`: listings and orders are read, nothing else. `shadow`: everything runs and is
+ * compared, and nothing is written. `live`: it is written, whole or a slice of it; what is outside of the slice stays in
+ * shadow.
+ */
+export const stageNames = ['connect', 'shadow', 'live'] as const;
+export type StageName = (typeof stageNames)[number];
+
 /** The account's record in KV: survives fail-over, so a new owner neither bursts nor forgets where it was. */
 export interface AccountRecord {
   v: 1;
@@ -30,10 +41,20 @@ export interface AccountRecord {
   state: unknown;
   health: ChannelHealth;
   buckets: Record<string, Bucket>;
+  /** Changes of listings today, where the channel limits them. */
+  revisions?: Revisions;
   /** The adapter's own order cursor. */
   ordersCursor?: string;
   /** Every order change up to then is in the SKU journals, channel's clock, epoch ms. */
   ordersCompleteThrough: number;
+  /** The last loss of the broker's after which orders were read from the beginning of the adapter's window. */
+  loss?: string;
+  /** Order lines of listings that are not linked: told to their SKU once they are. */
+  unmapped?: OrderLine[];
+  /** Held and dropped moves; absent where there are none. */
+  governor?: GovernorRecord;
+  /** When the list of listings was last gone through. */
+  walkedAt?: number;
   counts: AccountCounts;
   at: number;
 }

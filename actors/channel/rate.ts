@@ -54,6 +54,17 @@ export function waitMs(bucket: Bucket, cost: number, now: number, keep = 0): num
   return Math.max(waitUntil - now, level >= wanted ? 0 : Math.ceil(((wanted - level) / perSecond) * 1000), 0);
 }
 
+/** Real ms until `calls` of `cost` each could all be paid, at the pace of now; beyond a day's quota the next days count. */
+export function drainMs(bucket: Bucket, calls: number, cost: number, now: number): number {
+  if (calls <= 0) return 0;
+  const { level, perSecond, waitUntil, perDay, spentToday, dayFrom } = refill(bucket, now);
+  const total = calls * cost;
+  const byRate = Math.max(0, waitUntil - now) + Math.max(0, ((total - level) / perSecond) * 1000);
+  if (perDay === undefined || total <= perDay - spentToday) return Math.ceil(byRate);
+  const days = Math.ceil((total - Math.max(0, perDay - spentToday)) / perDay);
+  return Math.ceil(Math.max(byRate, dayFrom + days * dayMs - now));
+}
+
 /** Spends `cost`; the caller has asked `waitMs` first. */
 export function spend(bucket: Bucket, cost: number, now: number): Bucket {
   const full = refill(bucket, now);
@@ -71,12 +82,14 @@ export function throttled(bucket: Bucket, retryAfterMs: number | undefined, now:
  * An answer told what is left or how fast it refills; the channel knows better than its documents. A figure that is
  * no number says nothing.
  */
-export function told(bucket: Bucket, { perSecond, burst, remaining, waitMs: silence }: Meter, now: number): Bucket {
-  const full = refill(bucket, now);
+export function told(bucket: Bucket, { perSecond, burst, remaining, refund, waitMs: silence, day }: Meter, now: number): Bucket {
+  const refilled = refill(bucket, now);
+  const full = isFigure(refund) && refund > 0 ? { ...refilled, level: Math.min(refilled.burst, refilled.level + refund) } : refilled;
   return {
     ...full,
     ...(isFigure(perSecond) && perSecond > 0 && { perSecond }),
     ...(isFigure(burst) && burst > 0 && { burst }),
+    ...(day && { perDay: day.limit, spentToday: Math.max(0, day.limit - day.left), dayFrom: now + day.resetsInMs - dayMs }),
     // Calls still under way are in our level and not yet in the answer's: the lower of the two is safe.
     level: isFigure(remaining) ? Math.min(full.level, remaining) : full.level,
     waitUntil: isFigure(silence) ? Math.max(full.waitUntil, now + silence) : full.waitUntil,

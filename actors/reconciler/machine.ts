@@ -31,7 +31,17 @@ export const findingMachine = setup({
   states: {
     open: {
       on: {
-        'repair.decided': { target: 'repairing', actions: assign(({ event }) => ({ repair: event.signature })) },
+        'repair.decided': {
+          target: 'repairing',
+          actions: [
+            assign(({ event }) => ({ repair: event.signature })),
+            { type: 'publish', params: ({ context }) => alert(context, { state: 'repairing', action: 'the repair is written, then read back' }) },
+          ],
+        },
+        'person.asked': {
+          target: 'task',
+          actions: { type: 'publish', params: ({ context, event }) => alert(context, { state: 'task', action: event.action }) },
+        },
         'repair.asked': [
           {
             guard: 'tooMany',

@@ -1,64 +1,172 @@
 /** When each listing was last proven to show what was intended. Pure data; time is an argument (epoch ms). */
 import type { Listing, Reading } from '../channel/adapter.ts';
+import type { HeldCell } from '../sku/exposure/record.ts';
 import type { Outlet } from '../sku/protocol.ts';
+import type { DriftClass } from './protocol.ts';
+import { soldBy } from './risk.ts';
 
 /** What is known of one SKU at one account. */
 export interface Pair {
   sku: string;
+  /** With the vendor ids of the newest reading. */
   listing: Listing;
+  /** As it was linked: a listing that is linked anew is another one. */
+  linked: { id: string; fields: Record<string, string> };
   gross: boolean;
-  intended?: { quantity: number; version: number; kind: 'write' | 'verify' | 'repair'; signature: string; decidedAt: number };
-  /** Version last proven, and when a read or an answer last showed the intended number. */
+  drained: boolean;
+  /** The account is not live for it: it is read and compared, and nothing that it shows is drift. */
+  shadow?: true;
+  intended?: { quantity: number; version: number; kind: 'write' | 'verify' | 'repair'; decidedAt: number };
+  /** Units by which the intent fell lately, when it was decided; absent for none. Fast sellers are looked at more often. */
+  sold?: number;
+  /** Version last proven with its number, by what, and when a read or an answer last showed that. */
   provenVersion?: number;
+  provenQuantity?: number;
   provenBy?: 'write' | 'read';
   provenAt: number;
+  /** When that version was proven first. */
+  provenSince?: number;
+  /** It was seen to be right by a read that began when all orders to `provenSince` were known: nothing that came before can raise it. */
+  firm?: true;
   /** The newest reading, for conditional writes and for people. */
   reading?: { quantity: number; buyable: number; version?: string; at: number };
-  /** A difference seen once, not yet believed. */
+  /** A difference seen, not yet believed. */
   suspicion?: Suspicion;
+  /** What was shown while an accepted write had time left, by the first read that showed it. */
+  early?: { version: number; observed: number; beganAt: number };
   readAt: number;
+  /** The channel told of a change: to be read, unless it was since. */
+  nudgedAt?: number;
+  /** A sweep that failed reads it again only from then on. */
+  retryAt: number;
+  /** A feed that was overtaken may have set this after our newest write: the next read tells. */
+  overtaken?: number;
+  /** A read of several with it was refused as a whole: it is read alone. */
+  solo?: boolean;
   /** When our newest write for it was answered or lost; a read begun before proves nothing of it. */
   writtenAt: number;
+  /** While the SKU is in escrow: what the channel may sell, and what is in doubt. */
+  cell?: HeldCell;
+  /** Sequence that the SKU's record had applied when it was last told. */
+  applied: number;
+  /** What was last told of it, while it is at hand. */
+  told?: Outlet;
+  /** Our latest writes: by when each had done all it will do, and what the channel may have shown before it. */
+  sent: { quantity: number; until: number; over: number[] }[];
 }
 
+const sentMax = 8;
+
 export interface Suspicion {
+  class: DriftClass;
   /** Version of the intent that it speaks against. */
   version: number;
   observed: number;
   /** When the first read that showed it began. */
   since: number;
+  /** The first read that showed it and was too late to show the time before our last change, however stale; `endedAt` by the channel's clock. */
+  clean?: { beganAt: number; endedAt: number };
   /** Reads that showed the same difference. */
   reads: number;
+  /** The next read can decide from then on; never before orders are complete to `awaits`, where that is set. */
+  nextAt?: number;
+  awaits?: number;
 }
 
 export function newPair(sku: string, outlet: Outlet): Pair {
-  return {
-    sku,
-    listing: { id: outlet.listing.id, sku, fields: outlet.listing.fields },
-    gross: outlet.gross,
-    provenAt: 0,
-    readAt: 0,
-    writtenAt: 0,
-  };
+  const { listing, gross } = outlet;
+  return { sku, listing: { id: listing.id, sku, fields: listing.fields }, linked: listing, gross, drained: false, provenAt: 0, readAt: 0, retryAt: 0, writtenAt: 0, applied: 0, sent: [] };
 }
 
 /** Takes note of a SKU's record, in place: there are as many pairs as listings. */
 export function noteRecord(pair: Pair, outlet: Outlet): void {
-  pair.listing = { id: outlet.listing.id, sku: pair.sku, fields: { ...outlet.listing.fields } };
+  if (!isSameListing(pair.linked, outlet.listing)) {
+    pair.linked = outlet.listing;
+    pair.listing = { id: outlet.listing.id, sku: pair.sku, fields: outlet.listing.fields };
+    // What was read there says nothing of it.
+    delete pair.reading;
+    delete pair.suspicion;
+    delete pair.solo;
+  }
+  pair.gross = outlet.gross;
+  pair.drained = outlet.drained === true;
   const { intent, proof } = outlet;
-  if (!intent) return;
-  const { quantity, version, kind, signature, decidedAt } = intent;
-  pair.intended = { quantity, version, kind, signature, decidedAt };
+  if (!intent) {
+    // A listing that is not to be written any more: nothing that it shows is wrong.
+    delete pair.intended;
+    delete pair.suspicion;
+    return;
+  }
+  const { quantity, version, kind, decidedAt } = intent;
+  noteSold(pair, intent);
+  if (pair.intended?.version !== version) delete pair.firm;
+  pair.intended = { quantity, version, kind, decidedAt };
   if (proof?.version === version && pair.provenVersion !== version) {
     pair.provenVersion = version;
+    pair.provenQuantity = proof.quantity;
     pair.provenBy = proof.by;
     pair.provenAt = Math.max(pair.provenAt, proof.at);
+    pair.provenSince = Math.max(proof.at, decidedAt);
+    // What was sent before has landed, too.
+    for (const write of pair.sent) write.until = Math.min(write.until, proof.at);
   }
   if (pair.suspicion && pair.suspicion.version !== version) delete pair.suspicion;
 }
 
+const soldLeast = 0.01;
+
+function noteSold(pair: Pair, { quantity, version, decidedAt }: NonNullable<Outlet['intent']>): void {
+  const { intended: before } = pair;
+  if (!before || before.version === version) return;
+  // As many digits as a settled pair keeps.
+  const sold = Math.fround(soldBy(pair.sold ?? 0, before.decidedAt, decidedAt) + Math.max(0, before.quantity - quantity));
+  if (sold < soldLeast) delete pair.sold;
+  else pair.sold = sold;
+}
+
+function isSameListing(a: Outlet['listing'], b: Outlet['listing']): boolean {
+  const keys = Object.keys(a.fields);
+  return a.id === b.id && keys.length === Object.keys(b.fields).length && keys.every(key => a.fields[key] === b.fields[key]);
+}
+
+/** What a proven listing has for sale, and since when: in escrow what it has left, which no intent says. */
+export function onSale({ cell, intended }: Pair): { quantity: number; decidedAt: number } {
+  return cell ? { quantity: cell.shown ?? 0, decidedAt: intended?.decidedAt ?? 0 } : intended!;
+}
+
+/** What a finding is about: the intent, or in escrow, where none may stand, what the channel has left to sell. */
+export function expectedOf({ cell, intended }: Pair): { quantity: number; version: number } | undefined {
+  return intended ?? (cell && { quantity: cell.shown ?? 0, version: 0 });
+}
+
+/** In escrow a channel that nothing is to be written to, nor was, shows what it should. */
 export function isProven(pair: Pair): boolean {
+  if (pair.cell && !pair.cell.intent && !pair.cell.mark?.waited) return true;
   return pair.intended !== undefined && pair.provenVersion === pair.intended.version;
+}
+
+/**
+ * A write was answered or lost at `now`; an accepted one may be carried out until later. What was read before is gone.
+ *
+ * @param restMs what was shown before a write that was carried out so long ago can be seen no more
+ */
+export function noteWrite(pair: Pair, quantity: number, now: number, until = now, restMs = Infinity): void {
+  const { provenQuantity, reading } = pair;
+  const sent = pair.sent.every(write => write.until + restMs <= now) ? pair.sent.slice(-1) : pair.sent;
+  const over = [provenQuantity, reading?.quantity, ...sent.map(write => write.quantity)].filter(shown => shown !== undefined);
+  pair.writtenAt = now;
+  delete pair.firm;
+  pair.sent = [...sent, { quantity, until, over }].slice(-sentMax);
+  delete pair.reading;
+}
+
+/**
+ * From A to B and back to A: until when the write of B may have been carried out, so that a reading of A may be of
+ * the time before it. 0 where what is intended now was not shown before.
+ */
+export function detourUntil({ sent, intended }: Pair): number {
+  const back = intended?.quantity ?? NaN;
+  return sent.reduce((until, write) => (write.quantity !== back && write.over.includes(back) ? Math.max(until, write.until) : until), 0);
 }
 
 export function noteReading(pair: Pair, reading: Reading, at: number): void {
@@ -66,13 +174,4 @@ export function noteReading(pair: Pair, reading: Reading, at: number): void {
   // Vendor ids that a later write must carry travel with the newest reading.
   pair.listing = { ...pair.listing, fields: { ...pair.listing.fields, ...reading.listing.fields } };
   pair.readAt = at;
-}
-
-/** Ages of proof in ms: p50, p99 and the oldest. Pairs without an intent are not counted. */
-export function ages(pairs: Iterable<Pair>, now: number): { p50: number; p99: number; oldest: number; count: number } {
-  const all: number[] = [];
-  for (const pair of pairs) if (pair.intended) all.push(now - pair.provenAt);
-  all.sort((a, b) => a - b);
-  const at = (q: number): number => all[Math.min(all.length - 1, Math.floor(q * all.length))] ?? 0;
-  return { p50: at(0.5), p99: at(0.99), oldest: all.at(-1) ?? 0, count: all.length };
 }

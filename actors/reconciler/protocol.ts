@@ -4,8 +4,10 @@
 export type DriftClass =
   /** Somebody else changed a number that was proven. */
   | 'foreign-edit'
-  /** An accepted or ambiguous write was never seen. */
+  /** A write that the channel's answer proved, or that got none, and that no read ever showed. */
   | 'lost-write'
+  /** A write that the channel accepted, and that was not carried out within its time. */
+  | 'expired-acceptance'
   /** The listing cannot be bought, whatever its quantity. */
   | 'frozen-listing'
   /** The channel does not know the listing. */
@@ -25,6 +27,9 @@ export interface Finding {
   version: number;
   expected: number;
   observed: number;
+  /** Units that buyers could order and that are not there; and what they are worth, where a price is known. */
+  unitsAtRisk: number;
+  valueAtRisk?: number;
   /** First read that could have shown it, epoch ms. */
   observableAt: number;
   detectedAt: number;
@@ -34,9 +39,11 @@ export interface Finding {
   repair?: string;
 }
 
+export const driftClasses: readonly DriftClass[] = ['foreign-edit', 'lost-write', 'expired-acceptance', 'frozen-listing', 'missing-listing'];
+
 /** One JSON message on `drift.…`; `resolved` and `task` end a finding. */
 export type DriftAlert = Finding & {
-  state: 'open' | 'resolved' | 'task';
+  state: 'open' | 'repairing' | 'resolved' | 'task';
   /** What is being done, or what a person should do. */
   action: string;
   resolvedAt?: number;
@@ -46,6 +53,8 @@ export type DriftAlert = Finding & {
 
 export type FindingEvent =
   | { type: 'repair.asked' }
+  /** No write of ours mends it. */
+  | { type: 'person.asked'; action: string }
   | { type: 'repair.decided'; signature: string }
   /** The intent of that version, the repair among them, was found not to hold either. */
   | { type: 'observed.again'; version: number; observed: number }

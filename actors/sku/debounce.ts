@@ -2,9 +2,11 @@
  * Which changes go out at once and which wait for quiet. Decreases and zero never wait; raises wait until nothing
  * has changed for `quietMs`, and no longer than `hardMs` after the first of them. Pure.
  */
+import { droppedCode } from './protocol.ts';
 import type { Intent, Lane, Outlet, Place, Stock } from './protocol.ts';
-import { hasGap, known } from './stock.ts';
+import { hasGap } from './lots.ts';
 import { target } from './rules.ts';
+import { known } from './stock.ts';
 
 export interface Debounce {
   quietMs: number;
@@ -12,7 +14,7 @@ export interface Debounce {
 }
 
 /** Signs an intended write: the same inputs give the same signature on any node and on replay. */
-export type Sign = (parts: { account: string; listing: string; sku: string; version: number; kind: Intent['kind'] }) => string;
+export type Sign = (parts: { account: string; listing: string; sku: string; version: number; kind: Intent['kind']; rule?: number }) => string;
 
 export interface Decision {
   stock: Stock;
@@ -26,6 +28,8 @@ export interface Decision {
  * States what each channel should show after a fact.
  *
  * @param own an order fact was behind it, which tells that this channel has moved its own number by so many units
+ * @param restated the source has said its number anew: what a person dropped is intended again, even where it is the same
+ * @param emptied this account was emptied by people: what was dropped before is intended again there
  * @param flush the wait for quiet is over
  */
 export function decide(
@@ -33,33 +37,51 @@ export function decide(
   place: Place,
   sign: Sign,
   debounce: Debounce,
-  { own, flush = false }: { own?: { account: string; units: number }; flush?: boolean } = {},
+  { own, restated = false, emptied, flush = false }: { own?: { account: string; units: number }; restated?: boolean; emptied?: string; flush?: boolean } = {},
 ): Decision {
   const units = known(stock);
-  if (units === undefined) return { stock };
+  // In escrow the ledger decides.
+  if (units === undefined || stock.exposure) return { stock };
   const { waitingSince } = stock;
+  const late = isLate(stock, place);
   const suspended = hasGap(stock);
   const quiet = flush || debounce.quietMs === 0 || (waitingSince !== null && place.at >= waitingSince + debounce.hardMs);
   let waits = false;
-  let changed = false;
-  const outlets = Object.entries(stock.outlets).map(([account, before]): [string, Outlet] => {
+  let next = late || stock.lateUntil === undefined ? stock : inTime(stock);
+  for (const account in stock.outlets) {
+    const before = stock.outlets[account]!;
     const outlet = own?.account === account ? moved(before, own.units) : before;
     const want = target(stock, account, outlet, units);
-    const kind = kindOf(outlet, want);
-    const raise = kind === 'write' && want > 0 && want >= highest(outlet);
-    const wait = raise && (suspended || (outlet.intent !== undefined && !quiet));
-    if (wait) waits = true;
-    const after = kind === undefined || wait ? outlet : intend(stock, account, outlet, want, kind, raise ? waitingSince ?? place.at : place.at, place, sign);
-    if (after !== before) changed = true;
-    return [account, after];
-  });
-  const next = changed ? { ...stock, outlets: Object.fromEntries(outlets) } : stock;
+    let after = outlet;
+    if (want !== undefined) {
+      const kind = (restated || account === emptied) && isDropped(outlet) ? 'write' : kindOf(outlet, want);
+      const raise = kind === 'write' && want > 0 && want >= highest(outlet);
+      // What a late write can still raise is not raised before; nor what may be a raise.
+      const wait = late ? raise || (kind === 'write' && want > 0 && shows(outlet) === undefined) : raise && (suspended || (outlet.intent !== undefined && !quiet));
+      if (wait) waits = true;
+      else if (kind !== undefined) after = intend(stock, account, outlet, want, kind, raise ? waitingSince ?? place.at : place.at, place, sign);
+    }
+    if (after === before) continue;
+    // Most facts change nothing that a channel should show: a copy is made when the first does.
+    if (next.outlets === stock.outlets) next = { ...next, outlets: { ...stock.outlets } };
+    next.outlets[account] = after;
+  }
   if (!waits) return waitingSince === null ? { stock: next } : { stock: { ...next, waitingSince: null }, rest: true };
   const since = waitingSince ?? place.at;
   const waiting = since === waitingSince ? next : { ...next, waitingSince: since };
+  if (late) return { stock: waiting, wakeAfterMs: Math.max(0, stock.lateUntil! - place.at) };
   // What a gap holds back waits for the source, not for quiet.
   if (suspended) return { stock: waiting };
   return { stock: waiting, wakeAfterMs: Math.max(0, Math.min(debounce.quietMs, since + debounce.hardMs - place.at)) };
+}
+
+/** Writes that the broker has forgotten may still take effect. */
+export function isLate({ lateUntil = 0 }: Stock, { at }: Place): boolean {
+  return at < lateUntil;
+}
+
+function inTime({ lateUntil: _over, ...stock }: Stock): Stock {
+  return stock;
 }
 
 /**
@@ -67,8 +89,8 @@ export function decide(
  * waiting: only what was intended is restored.
  */
 export function repair(stock: Stock, account: string, outlet: Outlet & { intent: Intent }, observed: number, place: Place, sign: Sign): Stock {
-  const want = target(stock, account, outlet, known(stock) ?? 0);
   const { intent: { quantity }, ...rest } = outlet;
+  const want = target(stock, account, outlet, known(stock) ?? 0) ?? quantity;
   const repaired = intend(stock, account, { ...rest, shown: observed }, Math.min(want, quantity), 'repair', place.at, place, sign);
   return { ...stock, outlets: { ...stock.outlets, [account]: repaired } };
 }
@@ -97,6 +119,10 @@ function kindOf(outlet: Outlet, want: number): 'write' | 'verify' | undefined {
   return there && want > 0 && intent && (isProven(outlet) || intent.kind === 'verify') ? 'verify' : 'write';
 }
 
+function isDropped({ answer }: Outlet): boolean {
+  return answer?.outcome === 'refused' && answer.code === droppedCode;
+}
+
 function isProven({ intent, proof }: Outlet): boolean {
   return intent !== undefined && proof?.version === intent.version;
 }
@@ -112,7 +138,7 @@ function intend(stock: Stock, account: string, outlet: Outlet, quantity: number,
     version: place.seq,
     kind,
     lane: kind === 'verify' ? 'verify' : laneOf(quantity, outlet),
-    signature: sign({ account, listing: outlet.listing.id, sku: stock.sku, version: place.seq, kind }),
+    signature: sign({ account, listing: outlet.listing.id, sku: stock.sku, version: place.seq, kind, ...(outlet.ruleVersion !== undefined && { rule: outlet.ruleVersion }) }),
     causeAt,
     decidedAt: place.at,
     correlation: place.correlation,

@@ -1,35 +1,36 @@
 /**
- * Order lines: what is promised, as a fold over what channels state and what counts name as imported. Each id counts
- * once. Pure.
+ * Order lines: what is promised, as a fold over what channels state. Each id counts once; contained.ts tells what a
+ * source's number holds of them already. Pure.
  */
-import { lookup, put, without } from '../own-keys.ts';
-import type { Line, OrderFact, Place, Stock } from './protocol.ts';
-
-/** Where a count stands that names imports. */
-export type CountedAt = Pick<Place, 'seq' | 'at'>;
-
-/** Imports remembered for lines that are not learnt yet; the oldest give way. */
-const earlyMax = 1_000;
+import { lookup, without } from '../own-keys.ts';
+import { cancelledMark, isByRule, isClosed, learnt, returnedMark, ruled } from './contained.ts';
+import type { Line, OrderFact, Stock } from './protocol.ts';
 
 /** Applies an order fact once, however often and in whatever order it is told. */
 export function applyOrder(stock: Stock, fact: OrderFact): Stock {
   const { line: id } = fact;
   const known = lookup(stock.lines, id);
-  if (!known && isClosed(stock, id)) return stock;
-  const before = known ?? learnt(stock, id);
+  if (!known && isClosed(stock, id)) return fact.type === 'order.returned' ? applyOrder(reopened(stock, id), fact) : stock;
+  if (known?.reopened && fact.type !== 'order.returned') return stock;
+  const before = known ?? { ...learnt(stock, id), ...(stock.kit && stock.kit.def > 0 && { def: stock.kit.def }) };
   const next = told(before, fact);
   if (next === known) return stock;
-  return { ...stock, lines: { ...stock.lines, [id]: next }, early: known ? stock.early : without(stock.early, id, `${id}${cancelledMark}`) };
+  return {
+    ...stock,
+    lines: { ...stock.lines, [id]: ruled(stock, next) },
+    early: known ? stock.early : without(stock.early, id, `${id}${cancelledMark}`, `${id}${returnedMark}`),
+  };
 }
 
-/** A line before anything of it is told. */
-function learnt({ early }: Stock, id: string): Line {
-  const cancelImported = lookup(early, `${id}${cancelledMark}`) !== undefined;
-  return {
-    units: 0,
-    ...((cancelImported || lookup(early, id) !== undefined) && { imported: true }),
-    ...(cancelImported && { cancelImported: true }),
-  };
+/** What was sold, shipped and put away comes back after all: all of it was in the source's number by then. */
+function reopened(stock: Stock, id: string): Stock {
+  const [day, lines] = Object.entries(stock.closed).find(([, lines]) => Object.hasOwn(lines, id))!;
+  const units = lines[id]!;
+  const line: Line = { units, shipped: units, imported: true, ...(isByRule(stock) && { cancelImported: true }), createdAt: Date.parse(day), reopened: true };
+  const isCounted = lookup(stock.early, `${id}${returnedMark}`) !== undefined;
+  const rest = without(lines, id);
+  const closed = Object.keys(rest).length === 0 ? without(stock.closed, day) : { ...stock.closed, [day]: rest };
+  return { ...stock, closed, lines: { ...stock.lines, [id]: isCounted ? { ...line, returnImported: true } : line }, early: without(stock.early, `${id}${returnedMark}`) };
 }
 
 function told(line: Line, fact: OrderFact): Line {
@@ -44,10 +45,10 @@ function told(line: Line, fact: OrderFact): Line {
       return fact.units <= (line.cancelled ?? 0) ? line : { ...line, units, cancelled: fact.units };
     case 'order.shipped':
       return fact.units <= (line.shipped ?? 0) ? line : { ...line, units, shipped: fact.units };
+    case 'order.returned':
+      return fact.units <= (line.returned ?? 0) ? line : { ...line, units, returned: fact.units };
   }
 }
-
-const cancelledMark = '#cancelled';
 
 /**
  * Units by which the channel of an order fact has moved its own number since it was last told what to show: its sales
@@ -65,48 +66,22 @@ export function movedBy(before: Stock, after: Stock, { line: id }: OrderFact, ve
   return (version >= back ? 0 : cancelled) - (version >= sold ? 0 : units);
 }
 
-/** A source that took a cancellation back into its number had the sale in it before. */
-export function markImported(stock: Stock, imported: readonly string[], { seq, at }: CountedAt): Stock {
-  let { lines, early } = stock;
-  for (const id of imported) {
-    const cancelled = id.endsWith(cancelledMark);
-    const name = cancelled ? id.slice(0, -cancelledMark.length) : id;
-    const line = lookup(lines, name);
-    if (line) {
-      if (cancelled ? line.cancelImported : line.imported) continue;
-      if (lines === stock.lines) lines = { ...lines };
-      put(lines, name, { ...line, imported: true, ...(cancelled && { cancelImported: true }) });
-    } else if (lookup(early, id) === undefined && !isClosed(stock, name)) {
-      if (early === stock.early) early = { ...early };
-      put(early, id, [seq, at]);
-    }
-  }
-  return lines === stock.lines && early === stock.early ? stock : { ...stock, lines, early: newest(early, earlyMax) };
-}
-
-function newest(early: Stock['early'], max: number): Stock['early'] {
-  const all = Object.entries(early);
-  return all.length <= max ? early : Object.fromEntries(all.sort(([, [a]], [, [b]]) => a - b).slice(-max));
-}
-
-function isClosed({ closed }: Stock, id: string): boolean {
-  for (const day in closed) if (Object.hasOwn(closed[day]!, id)) return true;
-  return false;
-}
-
-/** Units that a line takes from the source's number; below 0 while a cancellation is still to be imported. */
+/** Units that a line takes from the source's number; below 0 while what came back is still to be imported. None of a kit's: its parts are taken. */
 export function takenBy(line: Line): number {
-  return (line.imported ? 0 : line.units) - (line.cancelImported ? 0 : backOf(line));
+  const { units, imported, cancelImported, returnImported, def } = line;
+  if (def !== undefined) return 0;
+  if (cancelImported) return imported ? 0 : units;
+  return (imported ? 0 : units) - (returnImported ? backOf({ ...line, returned: 0 }) : backOf(line));
 }
 
-/** Cancelled units that are back on the shelf. What was shipped comes back when the source counts it. */
-export function backOf({ units, cancelled = 0, shipped = 0 }: Line): number {
-  return Math.min(cancelled, units - shipped);
+/** Units that are back on the shelf: cancelled before they were shipped, or returned; each once. */
+export function backOf({ units, cancelled = 0, shipped = 0, returned = 0 }: Line): number {
+  return Math.min(units, Math.min(cancelled, units - shipped) + returned);
 }
 
 /** Units of a line still to be shipped. */
-export function openOf({ units, cancelled = 0, shipped = 0 }: Line): number {
-  return Math.max(0, units - cancelled - shipped);
+export function openOf({ units, cancelled = 0, shipped = 0, returned = 0 }: Line): number {
+  return Math.max(0, units - cancelled - Math.max(shipped, returned));
 }
 
 /** Units in open orders of one account: sold, neither shipped nor cancelled. */

@@ -4,7 +4,7 @@
  */
 import { lookup } from '../own-keys.ts';
 import { backOf, openOf, takenBy } from './lines.ts';
-import type { Line, Stock } from './protocol.ts';
+import type { Kit, Line, Stock } from './protocol.ts';
 
 export interface Retention {
   /** A line that is over stays whole for so long after it was placed, ms; then its id alone. */
@@ -26,7 +26,7 @@ export function putAway(stock: Stock, at: number, { wholeMs, idMs }: Retention):
     const age = at - (line.createdAt ?? Infinity);
     if (age <= wholeMs || !isSettled(stock, id, line)) kept.push([id, line]);
     else if (age > idMs) continue;
-    else if (line.imported && openOf(line) === 0) closing.push([id, line.units - backOf(line)]);
+    else if (line.imported && line.def === undefined && openOf(line) === 0 && line.returned === undefined) closing.push([id, line.units - backOf(line)]);
     else kept.push([id, line]);
   }
   const closed = Object.entries(stock.closed).filter(([name]) => at - Date.parse(name) <= dayMs + idMs);
@@ -37,10 +37,19 @@ export function putAway(stock: Stock, at: number, { wholeMs, idMs }: Retention):
     closed: Object.fromEntries(closed),
     early: Object.fromEntries(Object.entries(stock.early).filter(([, [, since]]) => at - since <= idMs)),
     day,
+    ...(stock.kit && { kit: withoutUnused(stock.kit, kept) }),
   };
 }
 
-/** Takes nothing from the source's number, and nothing from a channel whose number includes its open orders. */
+/** Definitions of a kit that no line was sold under. */
+function withoutUnused(kit: Kit, lines: readonly [string, Line][]): Kit {
+  const used = new Set([kit.def, ...lines.map(([, { def }]) => def)]);
+  return { ...kit, defs: Object.fromEntries(Object.entries(kit.defs).filter(([def]) => used.has(Number(def)))) };
+}
+
+/** Takes nothing from the source's number, from a channel whose number includes its open orders, or from a part. */
 function isSettled({ outlets }: Stock, id: string, line: Line): boolean {
-  return takenBy(line) === 0 && (openOf(line) === 0 || lookup(outlets, id.slice(0, id.indexOf('/')))?.gross === false);
+  if (takenBy(line) !== 0) return false;
+  if (openOf(line) === 0 || id.startsWith('kit:')) return true;
+  return line.def === undefined && lookup(outlets, id.slice(0, id.indexOf('/')))?.gross === false;
 }

@@ -1,95 +1,69 @@
 /** Truth: what exists and what is promised, as a fold over facts. Pure; knows no XState. */
-import { markImported, takenBy } from './lines.ts';
-import type { CountedAt } from './lines.ts';
-import type { SourcePolicy, Stock, StockFact } from './protocol.ts';
+import { markContained } from './contained.ts';
+import type { CountedAt } from './contained.ts';
+import { isKit, kitUnits } from './kit.ts';
+import { takenBy } from './lines.ts';
+import { freeIn, lotAt, withLot } from './lots.ts';
+import { applyMonotone } from './monotone.ts';
+import type { Lot, RestoredFact, SourcePolicy, Stock, StockFact } from './protocol.ts';
+import { applySequence } from './sequence.ts';
+import type { Applied } from './sequence.ts';
 
-/**
- * Source facts that may wait behind a gap. Beyond it only the highest is kept besides, so that the gap stays open: what
- * was dropped must be told again, or be superseded by a count.
- */
-const heldMax = 1_000;
+export interface Taken {
+  stock: Stock;
+  problem?: Applied<never>['problem'];
+}
 
 /**
  * Applies a source fact in the source's own order, whatever order it arrives in.
  *
  * @param at where the fact stands in the journal
  */
-export function applySource(stock: Stock, fact: StockFact, policy: SourcePolicy, at: CountedAt): Stock {
-  const isCount = fact.type === 'stock.counted';
-  if (fact.position <= stock.position) {
-    // Lines that an older count names are contained in the newer number too.
-    const marked = isCount ? markImported(stock, fact.imported ?? [], at) : stock;
-    return { ...marked, superseded: stock.superseded + 1 };
-  }
-  if (isCount && !policy.inOrder) {
-    // Stands for everything of its source up to its position.
-    const held = stock.held.filter(h => h.position > fact.position && h.source === fact.source);
-    return drain({ ...applyNext(stock, fact, policy, at), held }, policy, at);
-  }
-  if (stock.held.some(h => h.position === fact.position && h.source === fact.source)) return { ...stock, superseded: stock.superseded + 1 };
-  if (stock.held.length === 0 && isNext(stock, fact, policy)) return applyNext(stock, fact, policy, at);
-  const held = [...stock.held, fact].sort((a, b) => a.position - b.position);
-  const next = drain({ ...stock, held, ...(policy.inOrder && { source: fact.source }) }, policy, at);
-  return next.held.length > heldMax ? { ...next, held: next.held.toSpliced(-2, 1) } : next;
+export function takeSource(stock: Stock, fact: StockFact, policy: SourcePolicy, at: CountedAt): Taken {
+  const { location = '' } = fact;
+  const before = lotAt(stock, location);
+  const { lot, superseded, problem, counts } = (policy.order === 'monotone' ? applyMonotone : applySequence)(before, fact, policy);
+  let next = withLot(stock, location, committed(before, lot, at.at));
+  for (const count of counts) next = markContained(next, count, policy, at, true);
+  if (fact.type === 'stock.counted' && superseded === 'older') next = markContained(next, fact, policy, at, false);
+  return { stock: superseded ? { ...next, superseded: next.superseded + 1 } : next, ...(problem && { problem }) };
 }
 
-/** One source speaks for a SKU: positions of different ones cannot be compared. */
-export function isForeign({ source }: Stock, fact: StockFact): boolean {
-  return source !== undefined && source !== fact.source;
+/** Since when the source has committed what it has. */
+function committed(before: Lot, after: Lot, at: number): Lot {
+  if (after.reserved === before.reserved) return after;
+  if (after.reserved > 0) return { ...after, reservedAt: at };
+  const { reservedAt: _none, ...rest } = after;
+  return rest;
 }
 
-/** Applies held facts whose turn has come. */
-function drain(stock: Stock, policy: SourcePolicy, at: CountedAt): Stock {
-  let next = stock;
-  let used = 0;
-  for (const fact of stock.held) {
-    if (!isNext(next, fact, policy)) break;
-    next = applyNext(next, fact, policy, at);
-    used += 1;
-  }
-  return used === 0 ? stock : { ...next, held: stock.held.slice(used) };
+/** The number that a source's facts made is taken back; what it says from now on counts as before. */
+export function restore(stock: Stock, { source, location = '', quantity }: RestoredFact): Stock {
+  const lot = lotAt(stock, location);
+  const { registers } = lot;
+  if (lot.source !== source || lot.onHand === undefined || lot.onHand === quantity) return stock;
+  if (!registers) return withLot(stock, location, { ...lot, onHand: quantity });
+  // What the restored number is made of is told apart no more: a repeat of it changes nothing.
+  const { at, deltas, ...onHand } = registers.onHand;
+  const newest = deltas.at(-1)?.[0] ?? at;
+  return withLot(stock, location, { ...lot, onHand: quantity, registers: { ...registers, onHand: { ...onHand, value: quantity, deltas: [], ...(newest !== undefined && { at: newest, folded: newest }) } } });
 }
 
-function isNext(stock: Stock, fact: StockFact, { inOrder }: SourcePolicy): boolean {
-  return fact.position === stock.position + 1 && (stock.onHand !== undefined || inOrder === true);
-}
-
-function applyNext(stock: Stock, fact: StockFact, { floor }: SourcePolicy, at: CountedAt): Stock {
-  const { source, position } = fact;
-  const onHand = stock.onHand ?? 0;
-  switch (fact.type) {
-    case 'stock.counted': {
-      const marked = markImported(stock, fact.imported ?? [], at);
-      const reserved = fact.reserved === undefined ? stock.reserved : Math.max(0, fact.reserved);
-      return { ...marked, source, onHand: floor ? Math.max(0, fact.quantity) : fact.quantity, reserved, position, chain: chained(stock.chain, position, fact.quantity) };
-    }
-    case 'stock.adjusted': {
-      const units = onHand + fact.delta;
-      return { ...stock, source, onHand: floor ? Math.max(0, units) : units, position, chain: chained(stock.chain, position, fact.delta) };
-    }
-    case 'stock.reserved':
-      return { ...stock, source, onHand, reserved: Math.max(0, stock.reserved + fact.delta), position, chain: chained(stock.chain, position, Math.abs(fact.delta)) };
-  }
-}
-
-/** @param quantity as the source states it; units reserved or released without a sign */
-function chained(chain: number, position: number, quantity: number): number {
-  return (chain * 31 + position * 7 + quantity) >>> 0;
-}
-
-/** A fact of the source is missing before what is held. Adjustments that only wait for a first count are no gap. */
-export function hasGap(stock: Stock): boolean {
-  return stock.held.length > 0 && (stock.onHand !== undefined || stock.source !== undefined);
+/** One source speaks for a SKU at a location: positions of different ones cannot be compared. */
+export function isForeign(stock: Stock, { source, location = '' }: StockFact): boolean {
+  const { source: owner } = lotAt(stock, location);
+  return owner !== undefined && owner !== source;
 }
 
 /**
  * Units that exist and are promised to nobody, neither by the source nor by us; negative after an oversell or a
- * correction. Undefined until counted.
+ * correction. Undefined until counted. Of a kit, as many as its parts make up.
  * Lines that the source's number already contains are not subtracted again.
  */
 export function known(stock: Stock): number | undefined {
-  if (stock.onHand === undefined) return undefined;
-  let units = stock.onHand - stock.reserved;
+  if (isKit(stock)) return kitUnits(stock.kit);
+  let units = freeIn(stock);
+  if (units === undefined) return undefined;
   for (const id in stock.lines) units -= takenBy(stock.lines[id]!);
   return units;
 }

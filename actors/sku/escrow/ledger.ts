@@ -1,0 +1,92 @@
+/**
+ * The exposure ledger of a SKU, made of its stock: cells and what is told of them are kept in the record, order lines and
+ * what exists are the stock's own (docs/decisions/0018). Pure.
+ */
+import { inOrder, lookup } from '../../own-keys.ts';
+import type { AccountTerms, Exposure, ExposureSettings, HeldCell } from '../exposure/record.ts';
+import type { Cell, Ledger, Line as LedgerLine, Terms } from '../exposure/ledger.ts';
+import { openOf } from '../lines.ts';
+import type { Line, Stock } from '../protocol.ts';
+import { known } from '../stock.ts';
+
+/** Of an account that no configuration names any more: the weakest way to write, and the longest waits. */
+const unknownTerms: Terms = {
+  kind: 'set', queued: true, sendMs: 10_000, answerMs: 16_000, lifeMs: 900_000, holdMs: 900_000, staleMs: 600_000, leakMs: 1_200_000, marginMs: 2_000, cap: 0,
+};
+
+export function termsOf({ outlets }: Stock, settings: ExposureSettings | undefined, account: string): Terms {
+  const found: AccountTerms | undefined = settings && lookup(settings.terms, account);
+  if (!found) return unknownTerms;
+  const { terms, withField } = found;
+  return withField?.values.includes(lookup(outlets, account)?.listing.fields[withField.field] ?? '') ? withField.terms : terms;
+}
+
+/** @param exposure of the stock itself, or of what it was before a fact */
+export function ledgerOf(stock: Stock, exposure: Exposure, settings: ExposureSettings | undefined): Ledger {
+  const { inForceSince, shortfall, recovery, ship = {}, waiting } = exposure;
+  const cells: Record<string, Cell> = {};
+  for (const [account, { ask: _ask, wants: _wants, ...cell }] of inOrder(exposure.cells)) cells[account] = { ...cell, terms: termsOf(stock, settings, account) };
+  const units = known(stock);
+  const lines: Ledger['lines'] = {};
+  for (const id in stock.lines) lines[id] = lineOf(id, stock.lines[id]!, lookup(ship, id));
+  return {
+    cells, lines, mode: 'escrow',
+    ...(units !== undefined && { count: { version: 0, quantity: units + soldOf(stock) + (waiting?.lag ?? 0), imported: {} } }),
+    ...(inForceSince !== undefined && { inForceSince }),
+    ...(shortfall && { shortfall }),
+    ...(recovery && { recovery }),
+  };
+}
+
+/** What a ledger says of it goes back to where it is kept. */
+export function exposureOf(ledger: Ledger, before: Exposure): Exposure {
+  const { inForceSince: _force, shortfall: _shortfall, recovery: _recovery, ship: _ship, ...rest } = before;
+  const cells: Record<string, HeldCell> = {};
+  for (const [account, { terms: _terms, ...cell }] of inOrder(ledger.cells)) {
+    const { ask, wants } = lookup(before.cells, account) ?? {};
+    cells[account] = { ...cell, ...(ask !== undefined && { ask }), ...(wants !== undefined && { wants }) };
+  }
+  const ship: NonNullable<Exposure['ship']> = {};
+  for (const [id, line] of inOrder(ledger.lines)) if (line.asked && !line.closed && line.cancelled < line.units) ship[id] = line.permitted ? 'permitted' : 'asked';
+  return {
+    ...rest,
+    cells,
+    ...(Object.keys(ship).length > 0 && { ship }),
+    ...(ledger.inForceSince !== undefined && { inForceSince: ledger.inForceSince }),
+    ...(ledger.shortfall && { shortfall: ledger.shortfall }),
+    ...(ledger.recovery && { recovery: ledger.recovery }),
+  };
+}
+
+/** Units sold in lines that are in the record, less those cancelled: what a supply is above what is known. */
+export function soldOf({ lines }: Stock): number {
+  let units = 0;
+  for (const id in lines) units += lines[id]!.units - (lines[id]!.cancelled ?? 0);
+  return units;
+}
+
+/** What exists before order lines, by the source's number; undefined until counted. */
+export function supplyOf(stock: Stock): number | undefined {
+  const units = known(stock);
+  return units === undefined ? undefined : units + soldOf(stock);
+}
+
+export function accountOf(line: string): string {
+  return line.slice(0, Math.max(0, line.indexOf('/')));
+}
+
+export function lineOf(id: string, line: Line, ship?: 'asked' | 'permitted'): LedgerLine {
+  const { units, cancelled = 0, createdAt } = line;
+  return {
+    cell: accountOf(id), units, cancelled,
+    ...(createdAt !== undefined && { createdAt }),
+    ...(ship && { asked: true as const }),
+    ...(ship === 'permitted' && { permitted: true as const }),
+    ...(isClosed(line) && { closed: true as const }),
+  };
+}
+
+/** Shipped, so that its channel no longer counts it among its open orders. */
+export function isClosed(line: Line): boolean {
+  return line.units > (line.cancelled ?? 0) && openOf(line) === 0;
+}
