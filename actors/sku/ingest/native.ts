@@ -3,57 +3,42 @@
  * Missing is never zero: a message without a number is refused, naming field and value.
  */
 import { z } from 'zod';
-import type { StockFact } from '../protocol.ts';
+import type { KitFact, OrderFact, ShipAsked, StockFact } from '../protocol.ts';
+import { MalformedError } from './refusal.ts';
+
+export { MalformedError };
 
 const name = (max: number) => z.string().min(1).max(max).refine(value => value.isWellFormed(), 'is not well-formed Unicode');
-const position = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+/** The source's own sequence for this SKU and location: 1, 2, 3 ...; where its order is monotone, a list of numbers and texts too. */
+const version = z.union([
+  z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  z.array(z.union([z.number().int().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER).transform(value => value + 0), name(200)])).min(1).max(8),
+], 'is no version: a whole number from 1, or a list of whole numbers and texts');
 /** JSON knows a -0, which is told from 0 in memory and not when stored. */
 const units = z.number().int().min(-1_000_000_000).max(1_000_000_000).transform(value => value + 0);
+const sold = z.number().int().min(0).max(1_000_000_000);
+const epochMs = z.number().int().min(0).max(8_640_000_000_000_000);
 /** Present on every message; what else it holds is kept in the raw journal and not looked at. */
-const common = {
-  id: name(200),
-  sku: name(200),
-  /** The source's own sequence for this SKU: 1, 2, 3 ... */
-  version: position,
-};
+const common = { id: name(200), sku: name(200) };
+const stated = { ...common, version, location: name(100).optional() };
+const lined = { ...common, account: name(100), line: name(400), units: sold };
 
 export const nativeSchema = z.discriminatedUnion('type', [
-  z.object({ ...common, type: z.literal('count'), quantity: units, reserved: units.optional(), imported: z.array(name(400)).optional() }),
-  z.object({ ...common, type: z.literal('adjust'), delta: units, reason: z.string().optional() }),
-  z.object({ ...common, type: z.literal('reserve'), delta: units }),
+  z.object({
+    ...stated, type: z.literal('count'), quantity: units, reserved: units.optional(),
+    imported: z.array(name(400)).optional(), importedThrough: epochMs.optional(), countedAt: epochMs.optional(),
+  }),
+  z.object({ ...stated, type: z.literal('adjust'), delta: units, reason: z.string().optional() }),
+  z.object({ ...stated, type: z.literal('reserve'), delta: units }),
+  z.object({ ...common, version, type: z.literal('kit'), parts: z.record(name(200), z.number().int().min(1).max(1_000_000_000)) }),
+  z.object({ ...lined, type: z.literal('placed'), createdAt: epochMs }),
+  z.object({ ...lined, type: z.literal('cancelled') }),
+  z.object({ ...lined, type: z.literal('shipped') }),
+  z.object({ ...lined, type: z.literal('returned') }),
+  z.object({ ...common, type: z.literal('ship'), line: name(400) }),
 ]);
 
-/** A source message that cannot be understood; the message names field and value. */
-export class MalformedError extends Error {
-  override readonly name = 'MalformedError';
-  readonly field: string;
-  /** As it came where it is plain, else its beginning as text: it is stored with the dead letter. */
-  readonly value: unknown;
-
-  constructor(field: string, value: unknown, reason: string) {
-    const shown = beginningOf(value);
-    super(`${field === '' ? 'message' : field}: ${reason}, got ${shown}`);
-    this.field = field;
-    this.value = (typeof value === 'object' && value !== null) || typeof value === 'string' && value.length > shownMax ? shown : value;
-  }
-}
-
-const shownMax = 120;
-
-function beginningOf(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  // Infinity, which is how 1e309 reads, would be null.
-  if (typeof value === 'number') return String(value);
-  let shown: string;
-  try {
-    shown = JSON.stringify(typeof value === 'string' ? value.slice(0, shownMax + 1) : value);
-  } catch {
-    return 'something nested too deep to be shown';
-  }
-  return shown.length > shownMax ? `${shown.slice(0, shownMax)}…` : shown;
-}
-
-export interface NativeFact { id: string; sku: string; fact: StockFact }
+export interface NativeFact { id: string; sku: string; fact: StockFact | KitFact | OrderFact | ShipAsked }
 
 /**
  * @param text the raw message
@@ -77,16 +62,34 @@ export function parseNative(source: string, text: string): NativeFact {
   return { id, sku, fact: factOf(source, data) };
 }
 
-function factOf(source: string, data: z.output<typeof nativeSchema>): StockFact {
-  const { version: position } = data;
+function factOf(source: string, data: z.output<typeof nativeSchema>): NativeFact['fact'] {
   switch (data.type) {
     case 'count': {
-      const { quantity, reserved, imported } = data;
-      return { type: 'stock.counted', source, position, quantity, ...(reserved !== undefined && { reserved }), ...(imported && { imported }) };
+      const { version: position, location, quantity, reserved, imported, importedThrough, countedAt } = data;
+      return {
+        type: 'stock.counted', source, position, ...(location !== undefined && { location }), quantity, ...(reserved !== undefined && { reserved }),
+        ...(imported && { imported }), ...(importedThrough !== undefined && { importedThrough }), ...(countedAt !== undefined && { countedAt }),
+      };
     }
-    case 'adjust':
-      return { type: 'stock.adjusted', source, position, delta: data.delta, ...(data.reason !== undefined && { reason: data.reason }) };
-    case 'reserve':
-      return { type: 'stock.reserved', source, position, delta: data.delta };
+    case 'adjust': {
+      const { version: position, location, delta, reason } = data;
+      return { type: 'stock.adjusted', source, position, ...(location !== undefined && { location }), delta, ...(reason !== undefined && { reason }) };
+    }
+    case 'reserve': {
+      const { version: position, location, delta } = data;
+      return { type: 'stock.reserved', source, position, ...(location !== undefined && { location }), delta };
+    }
+    case 'kit':
+      return { type: 'kit.defined', source, position: data.version, parts: data.parts };
+    case 'placed': {
+      const { account, line, units, createdAt } = data;
+      return { type: 'order.placed', account, line, units, createdAt };
+    }
+    case 'ship':
+      return { type: 'ship.asked', line: data.line };
+    case 'cancelled': case 'shipped': case 'returned': {
+      const { account, line, units } = data;
+      return { type: `order.${data.type}`, account, line, units };
+    }
   }
 }
