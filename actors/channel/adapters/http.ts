@@ -2,6 +2,7 @@
  * One HTTP exchange with a vendor: timeouts on every phase, connections reused, never repeated, always recorded.
  * Shared by the adapters; what a status or body means is theirs to say.
  */
+import { gunzipSync } from 'node:zlib';
 import { Agent, request } from 'undici';
 import type { Call } from '../adapter.ts';
 import { AmbiguousError, RetryableError } from '../../errors.ts';
@@ -15,6 +16,8 @@ export interface Ask {
   body?: unknown;
   /** True where a repeat or a lost answer changes nothing at the vendor (GET, a token call). */
   safe?: boolean;
+  /** The answer's body is packed, and no header says so: a stored document. */
+  gzip?: boolean;
 }
 
 export interface Answer {
@@ -56,7 +59,7 @@ export async function exchange(origin: string, ask: Ask, call: Call, requestIdHe
       signal: call.signal,
       dispatcher: agent,
     });
-    const text = await response.body.text();
+    const text = ask.gzip && response.statusCode === 200 ? gunzipSync(await response.body.bytes()).toString() : await response.body.text();
     const headers = flatten(response.headers);
     const requestId = headers[requestIdHeader.toLowerCase()];
     call.onExchange?.({

@@ -6,6 +6,7 @@ import type { AdapterFactory, Call, Listing, ListingPage, OrderPage, ReadOutcome
 import { Auth } from './auth.ts';
 import { client } from './client.ts';
 import { failure, malformed } from './errors.ts';
+import { amazonFeeds } from './feeds.ts';
 import { includedData, itemPath, listingOf, quantityPatch, readOutcome } from './listings.ts';
 import { advance, orderCursor, orderLines } from './orders.ts';
 import { item as itemSchema, itemPage, orderPage, submission } from './schemas.ts';
@@ -38,6 +39,8 @@ export const createAmazon: AdapterFactory = (given, ports) => {
       orders: { limit: 'searchOrders', cost: 1, batch: ordersMax },
       listings: search,
     },
+
+    feeds: settings.feeds && amazonFeeds({ ...settings, feeds: settings.feeds }, send, ports),
 
     readOperation: listing => (searchable(listing) ? search : single),
 

@@ -7,15 +7,21 @@ import { refusesToken } from './errors.ts';
 import type { AmazonSettings } from './settings.ts';
 
 /** As the models name them; each has its own bucket. */
-export type OperationName = 'patchListingsItem' | 'getListingsItem' | 'searchListingsItems' | 'searchOrders';
+export type OperationName =
+  | 'patchListingsItem' | 'getListingsItem' | 'searchListingsItems' | 'searchOrders'
+  | 'createFeedDocument' | 'createFeed' | 'getFeed' | 'getFeedDocument';
 
 export interface Request {
   operation: OperationName;
-  method: 'GET' | 'PATCH';
+  method: 'GET' | 'PATCH' | 'POST';
   /** Percent-encoded. */
   path: string;
-  query: Query;
+  query?: Query;
   body?: unknown;
+  /** A repeat or a lost answer changes nothing. */
+  safe?: boolean;
+  /** What the journal has in place of the answer, which holds a secret. */
+  hides?: string;
 }
 
 /** A list travels comma-delimited, its entries encoded one by one; what is undefined is left out. */
@@ -25,12 +31,13 @@ export type Send = (request: Request, call: Call) => Promise<Answer>;
 
 /** @returns a sender of requests; an answer of any status is returned, only its absence is thrown */
 export function client(settings: AmazonSettings, auth: Auth, ports: AdapterPorts): Send {
-  const once = async (accessToken: string, { operation, method, path, query, body }: Request, call: Call): Promise<Answer> => {
+  const once = async (accessToken: string, { operation, method, path, query, body, safe = false, hides }: Request, call: Call): Promise<Answer> => {
     const answer = await exchange(
       settings.apiOrigin,
       {
         method,
-        path: `${path}?${encoded(query)}`,
+        path: query === undefined ? path : `${path}?${encoded(query)}`,
+        safe,
         headers: {
           'x-amz-access-token': accessToken,
           'x-amz-date': new Date(ports.now()).toISOString().replaceAll(/[-:]|\.\d+/g, ''),
@@ -40,7 +47,7 @@ export function client(settings: AmazonSettings, auth: Auth, ports: AdapterPorts
         },
         ...(body !== undefined && { body }),
       },
-      call,
+      hides === undefined ? call : { ...call, onExchange: told => call.onExchange?.({ ...told, ...(told.response !== undefined && told.status !== undefined && told.status < 300 && { response: `(${hides} left out)` }) }) },
       'x-amzn-requestid',
       ports.now,
     );

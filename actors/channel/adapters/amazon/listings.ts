@@ -18,7 +18,7 @@ export function itemPath(sellerId: string, sku?: string): string {
  * `merge`, never `replace`: that rewrites the entry and wipes its handling time and restock date. The channel code is
  * the selector without which the entry is not found.
  */
-export function quantityPatch({ listing, quantity }: WriteEntry, productType: string): unknown {
+export function quantityPatch({ listing, quantity }: WriteEntry, productType: string): { productType: string; patches: unknown[] } {
   return {
     productType: listing.fields['productType'] ?? productType,
     patches: [{
@@ -37,11 +37,13 @@ export function listingOf(item: Item, marketplaceId: string): Listing {
 /** The live quantity of an item, or why it has none that Plumb may write. */
 export function readOutcome(listing: Listing, item: Item, marketplaceId: string): ReadOutcome {
   const failed = (code: string, message: string): ReadOutcome => ({ kind: 'failed', listing, code, message });
+  // A write would put a merchant's entry beside it: it is not ours to write.
+  const foreignTo = (code: string, message: string): ReadOutcome => ({ kind: 'missing', listing, code, message });
   const codes = item.fulfillmentAvailability.map(a => a.fulfillmentChannelCode);
   const foreign = codes.find(code => code !== merchant);
   // A DEFAULT entry may survive a switch to Amazon's fulfilment, so the other entries decide.
-  if (foreign?.startsWith('AMAZON_')) return failed('FULFILLED_BY_AMAZON', `${listing.sku} is fulfilled by Amazon (${foreign})`);
-  if (foreign !== undefined) return failed('MULTI_LOCATION', `${listing.sku} has stock by location (${foreign}), which is not supported`);
+  if (foreign?.startsWith('AMAZON_')) return foreignTo('FULFILLED_BY_AMAZON', `${listing.sku} is fulfilled by Amazon (${foreign})`);
+  if (foreign !== undefined) return foreignTo('MULTI_LOCATION', `${listing.sku} has stock by location (${foreign}), which is not supported`);
   const quantity = item.fulfillmentAvailability.find(a => a.fulfillmentChannelCode === merchant)?.quantity;
   if (quantity === undefined) return failed('NO_QUANTITY', `${listing.sku} has no merchant-fulfilled quantity`);
   return { kind: 'read', reading: { listing, quantity, ...standing(item, quantity, marketplaceId) } };

@@ -71,3 +71,24 @@ export const orderPage = z.object({
   lastUpdatedBefore: instant.optional(),
 });
 export type Order = z.infer<typeof orderPage>['orders'][number];
+
+/** feeds_2021-06-30, `CreateFeedDocumentResponse` and `FeedDocument`. */
+export const feedDocument = z.object({ feedDocumentId: z.string().min(1), url: z.url(), compressionAlgorithm: z.literal('GZIP').optional() });
+export const createdFeed = z.object({ feedId: z.string().min(1) });
+/** `Feed`. */
+export const feed = z.object({
+  feedId: z.string(),
+  processingStatus: z.enum(['CANCELLED', 'DONE', 'FATAL', 'IN_PROGRESS', 'IN_QUEUE']),
+  resultFeedDocumentId: z.string().min(1).optional(),
+});
+/** listings-feed-processing-report-schema-v2. An issue without a message is about the feed as a whole. */
+export const feedReport = z.object({
+  header: z.object({ feedId: z.string() }),
+  issues: z.array(z.object({
+    messageId: z.number().int().optional(),
+    code: z.string().optional(),
+    severity: z.string(),
+    message: z.string(),
+  })),
+  summary: z.object({ messagesProcessed: count.optional(), messagesAccepted: count.optional() }),
+});

@@ -5,42 +5,39 @@ import type { AccountSettings } from '../../adapter.ts';
 const minutes = 60_000;
 const days = 24 * 60 * minutes;
 
-const credentials = z.strictObject({
-  /** Login with Amazon (LWA) application. Its secret must be rotated every 180 days. */
-  clientId: z.string().min(1),
+export const amazonCredentials = z.strictObject({
+  clientId: z.string().min(1).describe('Login with Amazon (LWA) application. Its secret must be rotated every 180 days.'),
   clientSecret: z.string().min(1),
-  /** The seller's grant; does not rotate. */
-  refreshToken: z.string().min(1),
+  refreshToken: z.string().min(1).describe('The seller\'s grant; does not rotate.'),
 });
 
-const settings = z.strictObject({
-  /** Merchant token, e.g. `A2XXXXXXXXXXXX`. */
-  sellerId: z.string().min(1),
-  /** The one store written and read, e.g. `ATVPDKIKX0DER` (US). */
-  marketplaceId: z.string().min(1),
-  /** Origin of the token endpoint; relative to the API's address where it begins with `/`. */
-  authUrl: z.string().min(1).default('https://api.amazon.com'),
-  /** Sent with a patch where a listing's own product type is not known. Unconfirmed: `PRODUCT` is what users report. */
-  productType: z.string().min(1).default('PRODUCT'),
-  /**
-   * Stores whose orders count as sales. Unconfirmed whether stores of one region share a quantity, so by default all
-   * of the seller's stores count: a sale too many is a unit idle, a sale too few is one oversold.
-   */
-  orderMarketplaceIds: z.array(z.string().min(1)).min(1).max(50).optional(),
-  /** From ACCEPTED to the first look. Unconfirmed: Amazon gives no figure; users speak of minutes. */
-  verifyAfterMs: z.number().int().positive().default(30_000),
-  /** From ACCEPTED to giving up on it. Unconfirmed, as above. */
-  verifyWithinMs: z.number().int().positive().default(15 * minutes),
-  /** Polls overlap by so much. */
-  ordersOverlapMs: z.number().int().positive().default(5 * minutes),
-  /** How far back the first poll reaches; a Pending order may last 21 days. */
-  ordersLookbackMs: z.number().int().positive().default(30 * days),
+/** `JSON_LISTINGS_FEED` for raises, once so many of them wait; without it every write goes by the call for one SKU. */
+const feeds = z.strictObject({
+  threshold: z.number().int().min(2),
+  most: z.number().int().min(2).max(5_000).default(5_000).describe('Messages of one feed: Amazon takes 25,000, what is kept of them must fit into the account\'s record.'),
+  everyMs: z.number().int().positive().default(20 * minutes).describe('"At most one feed of a type every 20 minutes" (Feeds API best practices).'),
+  lookEveryMs: z.number().int().positive().default(minutes),
+  overdueMs: z.number().int().positive().default(60 * minutes).describe('Amazon promises no time; users tell of hours and days. Past it the listings are written one by one.'),
+  forgetMs: z.number().int().positive().default(3 * days).describe('And past it nobody looks for the feed any more.'),
+}).refine(s => s.threshold <= s.most, { path: ['threshold'], message: 'must not be above most' });
+
+export const amazonSettings = z.strictObject({
+  sellerId: z.string().min(1).describe('Merchant token, e.g. `A2XXXXXXXXXXXX`.'),
+  marketplaceId: z.string().min(1).describe('The one store written and read, e.g. `ATVPDKIKX0DER` (US).'),
+  authUrl: z.string().min(1).default('https://api.amazon.com').describe('Origin of the token endpoint; relative to the API\'s address where it begins with `/`.'),
+  productType: z.string().min(1).default('PRODUCT').describe('Sent with a patch where a listing\'s own product type is not known. Unconfirmed: `PRODUCT` is what users report.'),
+  orderMarketplaceIds: z.array(z.string().min(1)).min(1).max(50).optional().describe('Stores whose orders count as sales. Unconfirmed whether stores of one region share a quantity, so by default all of the seller\'s stores count: a sale too many is a unit idle, a sale too few is one oversold.'),
+  verifyAfterMs: z.number().int().positive().default(30_000).describe('From ACCEPTED to the first look. Unconfirmed: Amazon gives no figure; users speak of minutes.'),
+  verifyWithinMs: z.number().int().positive().default(15 * minutes).describe('From ACCEPTED to giving up on it. Unconfirmed, as above.'),
+  ordersOverlapMs: z.number().int().positive().default(5 * minutes).describe('Polls overlap by so much.'),
+  ordersLookbackMs: z.number().int().positive().default(30 * days).describe('How far back the first poll reaches; a Pending order may last 21 days.'),
+  feeds: feeds.optional(),
 }).refine(s => s.verifyAfterMs < s.verifyWithinMs, { path: ['verifyWithinMs'], message: 'must be above verifyAfterMs' });
 
-const account = z.object({ account: z.string(), baseUrl: z.url({ protocol: /^https?$/ }), credentials, settings });
+const account = z.object({ account: z.string(), baseUrl: z.url({ protocol: /^https?$/ }), credentials: amazonCredentials, settings: amazonSettings });
 
-export type AmazonCredentials = z.infer<typeof credentials>;
-export interface AmazonSettings extends z.infer<typeof settings> {
+export type AmazonCredentials = z.infer<typeof amazonCredentials>;
+export interface AmazonSettings extends z.infer<typeof amazonSettings> {
   account: string;
   /** Origins, without a slash at the end. */
   apiOrigin: string;

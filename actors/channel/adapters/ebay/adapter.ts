@@ -1,53 +1,74 @@
 /**
  * eBay through the Sell Inventory and Fulfillment APIs: one seller account, fixed-price listings that the Inventory
- * API manages. Listings of the Trading API are out of its reach, and eBay refuses them here.
+ * API manages; and, by the Trading API, those that it does not (`trading.ts`), where the account's settings ask for them.
  */
 import type {
-  AdapterFactory, AdapterPorts, Call, ChannelAdapter, Listing, ListingPage, OrderPage, ReadOutcome, Reading, WriteEntry, WriteOutcome,
+  AdapterFactory, AdapterPorts, Call, ChannelAdapter, Listing, ListingPage, Operation, OrderPage, ReadOutcome, Reading, WriteEntry, WriteOutcome,
 } from '../../adapter.ts';
+import type { RevisionLimit } from '../../revisions.ts';
 import { RetryableError, TerminalError } from '../../../errors.ts';
-import type { Answer, Ask } from '../http.ts';
+import type { Ask } from '../http.ts';
+import { absence, noOffer, notKept } from './absence.ts';
+import type { Absence } from './absence.ts';
+import { Application } from './application.ts';
 import { EbayClient } from './client.ts';
-import { classOf, errorsOf, failureOf, principal, textOf } from './errors.ts';
+import { classOf, failureOf, principal, textOf } from './errors.ts';
 import { orderAsk, orderPage } from './orders.ts';
+import { checksOf } from './preferences.ts';
+import { quotasOf } from './quotas.ts';
 import { fixedPrice, isPublished, listingOf, readingOf } from './reading.ts';
 import { bulkItemsAnswer, itemsAnswer, offersAnswer, ordersAnswer, parse } from './schemas.ts';
 import type { Offer } from './schemas.ts';
 import { readSettings } from './settings.ts';
 import type { EbaySettings } from './settings.ts';
-import { BatchSize, outcomesOf, updateBody, updatePath } from './write.ts';
+import { isTrading, isWritable, readItem, revise, sellerList, tradingBatch } from './trading.ts';
+import { BatchSize, isQuantity, outcomesOf, refusedWhole, unfitFor, updateBody, updatePath } from './write.ts';
 
 const inventory = '/sell/inventory/v1';
+/** Of a listing's revisions of one day, left for what prevents an oversell. */
+const revisionsKept = 20;
 /** Offer calls under way at once within one port call. */
 const abreast = 5;
 
 export const createEbay: AdapterFactory = (account, ports) => {
   const { credentials, settings } = readSettings(account);
   const client = new EbayClient({ account: account.account, origin: account.baseUrl, credentials, scope: settings.scope, ports });
-  return new EbayAdapter(client, settings, ports);
+  return new EbayAdapter(client, new Application({ baseUrl: account.baseUrl, credentials: { ...credentials } }, ports.now), settings, ports);
 };
 
-/** Why there is nothing to read of a SKU. */
-interface Absence { kind: 'missing' | 'failed'; code: string; message: string }
+const tradingCall: Operation = { limit: 'trading', cost: 1, batch: 1 };
+/** A page of the seller's list: the instant that its window begins at, and the page's number from 1. */
+const sellerCursor = /^trading:(\d{1,15}):(\d{1,9})$/;
+
 /** What the item of a SKU said. */
 type Item = { stock: number | undefined } | Absence;
-
-const noOffer: Absence = { kind: 'missing', code: 'no-offer', message: 'no fixed-price offer' };
 
 class EbayAdapter implements ChannelAdapter {
   readonly channel = 'ebay';
   readonly gross = false;
   readonly needsReading = false;
   readonly operations: ChannelAdapter['operations'];
+  readonly readOperation?: (listing: Listing) => Operation;
+  readonly writeOperation?: (listing: Listing) => Operation;
+  readonly listingsOperation?: (cursor: string | undefined) => Operation;
+  readonly revisions: RevisionLimit;
+  readonly quotas: NonNullable<ChannelAdapter['quotas']>;
+  readonly checks: NonNullable<ChannelAdapter['checks']>;
   readonly #client: EbayClient;
   readonly #settings: EbaySettings;
   readonly #ports: AdapterPorts;
   readonly #size: BatchSize;
+  readonly #trades = new BatchSize(tradingBatch);
+  /** Listings and SKUs that the Inventory API was seen to manage: the seller's list names them too. None is given back. */
+  readonly #managed = { listings: new Set<string>(), skus: new Set<string>(), known: false };
 
-  constructor(client: EbayClient, settings: EbaySettings, ports: AdapterPorts) {
+  constructor(client: EbayClient, application: Application, settings: EbaySettings, ports: AdapterPorts) {
+    this.quotas = quotasOf(application, ports);
+    this.checks = checksOf(client);
     this.#client = client;
     this.#settings = settings;
     this.#ports = ports;
+    this.revisions = { perDay: settings.revisionsPerDay, keep: revisionsKept, dayMs: this.#wait(86_400_000) };
     const size = (this.#size = new BatchSize(settings.batch));
     this.operations = {
       write: { limit: 'inventory', cost: 1, get batch() { return size.now; } },
@@ -56,6 +77,10 @@ class EbayAdapter implements ChannelAdapter {
       orders: { limit: 'fulfillment', cost: 1, batch: 1 },
       listings: { limit: 'inventory', cost: 1 + settings.importPage, batch: settings.importPage },
     };
+    if (!settings.legacy) return;
+    this.readOperation = listing => (isTrading(listing) ? tradingCall : this.operations.read);
+    this.writeOperation = listing => (isTrading(listing) ? { ...tradingCall, batch: this.#trades.now } : this.operations.write);
+    this.listingsOperation = cursor => (sellerCursor.test(cursor ?? '') ? { ...tradingCall, batch: settings.importPage } : this.operations.listings);
   }
 
   tokenExpiresAt(): number | undefined {
@@ -63,18 +88,40 @@ class EbayAdapter implements ChannelAdapter {
   }
 
   async write(entries: readonly WriteEntry[], call: Call): Promise<WriteOutcome[]> {
+    if (!this.#settings.legacy && entries.some(({ listing }) => isTrading(listing))) return this.#withoutTrading(entries, call);
+    const trading = entries.filter(({ listing }) => isTrading(listing)).length;
+    if (trading > 0 && (trading < entries.length || trading > tradingBatch)) throw new RangeError(`eBay writes ${tradingBatch} listings of the Trading API at a time and no others with them, got ${trading} of ${entries.length}`);
+    // Not `operations.write.batch`: that may have fallen since the caller made up its entries.
+    if (entries.length > this.#settings.batch) throw new RangeError(`eBay writes ${this.#settings.batch} entries at a time, got ${entries.length}`);
+    const unfit = new Map(entries.flatMap(entry => (isQuantity(entry.quantity) && isWritable(entry.listing) ? [] : [[entry, unfitFor(entry)] as const])));
+    const outcomes = await this.#write(entries.filter(entry => !unfit.has(entry)), call);
+    return entries.map(entry => unfit.get(entry) ?? outcomes.shift()!);
+  }
+
+  /** Linked once, and the settings want them no more. */
+  async #withoutTrading(entries: readonly WriteEntry[], call: Call): Promise<WriteOutcome[]> {
+    const outcomes = await this.write(entries.filter(({ listing }) => !isTrading(listing)), call);
+    return entries.map(({ listing, signature }) => (isTrading(listing) ? { kind: 'refused', signature, class: 'listing', ...notKept } : outcomes.shift()!));
+  }
+
+  async #write(entries: readonly WriteEntry[], call: Call): Promise<WriteOutcome[]> {
     if (entries.length === 0) return [];
+    const { verifyAfterMs, verifyWithinMs } = this.#settings;
+    const verify = { verifyAfterMs: this.#wait(verifyAfterMs), verifyWithinMs: this.#wait(verifyWithinMs) };
+    if (isTrading(entries[0]!.listing)) return revise(entries, this.#client, this.#trades, verify, call);
     const answer = await this.#client.send({ method: 'POST', path: updatePath, body: updateBody(entries) }, 'inventory', call);
-    if (answer.status === 200 || answer.status === 207) {
-      const { verifyAfterMs, verifyWithinMs } = this.#settings;
-      return outcomesOf(entries, answer, { verifyAfterMs: this.#wait(verifyAfterMs), verifyWithinMs: this.#wait(verifyWithinMs) });
-    }
-    if (answer.status === 400) return this.#size.refused(entries, answer);
+    if (answer.status === 200 || answer.status === 207) return outcomesOf(entries, answer, verify);
+    if (answer.status === 400) return refusedWhole(entries, answer, this.#size);
     throw failureOf(answer, `POST ${updatePath}`, true);
   }
 
   async read(listings: readonly Listing[], call: Call): Promise<ReadOutcome[]> {
     if (listings.length === 0) return [];
+    if (listings.some(isTrading)) {
+      if (!this.#settings.legacy) return Promise.all(listings.map(async listing => (isTrading(listing) ? { kind: 'failed' as const, listing, ...notKept } : (await this.read([listing], call))[0]!)));
+      if (listings.length > 1) throw new RangeError(`eBay reads one listing of the Trading API at a time, got ${listings.length}`);
+      return [await readItem(listings[0]!, this.#client, call)];
+    }
     const items = await this.#items(listings.map(l => l.sku), call);
     return inLots(listings, async listing => {
       const item = items.get(listing.sku) ?? { kind: 'failed', code: 'unanswered', message: 'no answer for this SKU' };
@@ -104,6 +151,8 @@ class EbayAdapter implements ChannelAdapter {
   }
 
   async listings(cursor: string | undefined, call: Call): Promise<ListingPage> {
+    const [, from, at] = sellerCursor.exec(cursor ?? '') ?? [];
+    if (from !== undefined) return this.#others(Number(from), Number(at), call);
     const page = Number(cursor ?? 0);
     if (!Number.isInteger(page) || page < 0) throw new TerminalError(`eBay listings: not a page number: ${JSON.stringify(cursor)}`, { code: 'cursor' });
     // `offset` is a page number here.
@@ -119,9 +168,20 @@ class EbayAdapter implements ChannelAdapter {
       }
       return this.#imported(sku, availability?.shipToLocationAvailability?.quantity, offers);
     });
+    const more = next !== undefined && inventoryItems.length > 0;
+    if (!more) this.#managed.known = true;
+    const after = more ? String(page + 1) : this.#settings.legacy ? `trading:${this.#ports.now()}:1` : undefined;
+    return { readings: readings.filter(reading => reading !== undefined), ...(after !== undefined && { cursor: after }) };
+  }
+
+  /** What the seller has beside what the Inventory API manages. A SKU that is sold both ways is kept there. */
+  async #others(from: number, page: number, call: Call): Promise<ListingPage> {
+    const { listings, skus, known } = this.#managed;
+    if (!known) throw new TerminalError('eBay listings: a list of the seller is read after those of the Inventory API', { code: 'cursor' });
+    const { readings, more } = await sellerList(from, page, this.#settings.importPage, this.#client, call);
     return {
-      readings: readings.filter(reading => reading !== undefined),
-      ...(next !== undefined && inventoryItems.length > 0 && { cursor: String(page + 1) }),
+      readings: readings.filter(({ listing: { sku, fields } }) => !listings.has(fields['itemId']!) && !skus.has(sku)),
+      ...(more && { cursor: `trading:${from}:${page + 1}` }),
     };
   }
 
@@ -129,6 +189,10 @@ class EbayAdapter implements ChannelAdapter {
   #imported(sku: string, stock: number | undefined, offers: Offer[]): Reading | undefined {
     const published = offers.filter(isPublished);
     if (published.length === 0) return undefined;
+    if (this.#settings.legacy) {
+      this.#managed.skus.add(sku);
+      for (const { listing } of published) if (listing?.listingId !== undefined) this.#managed.listings.add(listing.listingId);
+    }
     const reading = readingOf(listingOf(sku, published), stock, published);
     if (!reading) throw new RetryableError(`eBay listings: ${JSON.stringify(sku)} is published and has no quantity`, { code: 'no-quantity' });
     return reading;
@@ -169,18 +233,6 @@ class EbayAdapter implements ChannelAdapter {
 
   #wait(ms: number): number {
     return ms / this.#ports.timeScale;
-  }
-}
-
-/** What a refusal says about the one SKU asked for; nothing where it is about the request. */
-function absence(answer: Answer): Absence | undefined {
-  const error = principal(errorsOf(answer));
-  const found = { code: String(error?.errorId ?? answer.status), message: error ? textOf(error) : `status ${answer.status}` };
-  switch (classOf(error?.errorId, answer.status)) {
-    // Without eBay's own error a 404 may come from an edge or a wrong address: the listing is not gone for that.
-    case 'missing': return error ? { kind: 'missing', ...found } : undefined;
-    case 'validation': case 'listing': return { kind: 'failed', ...found };
-    default: return undefined;
   }
 }
 

@@ -7,9 +7,10 @@ import { Tokens } from '../tokens.ts';
 import { failureOf, requestIdHeader, retryAfter } from './errors.ts';
 import { parse, tokenAnswer } from './schemas.ts';
 import type { EbayCredentials } from './settings.ts';
+import { refusedToken, tradingClass } from './trading-errors.ts';
 
 /** The quota that pays for a call, as `config/limits/ebay.yaml` names it. */
-export type Limit = 'inventory' | 'fulfillment';
+export type Limit = 'inventory' | 'fulfillment' | 'trading';
 
 const tokenMarginMs = 120_000;
 /** A refresh serves many callers, so no caller's deadline ends it. */
@@ -60,6 +61,32 @@ export class EbayClient {
     if (status === 401 || status === 403 || status === 429 || status >= 500) {
       throw failureOf(answer, `${ask.method} ${ask.path.split('?')[0]!}`, ask.safe !== true && ask.method !== 'GET');
     }
+    return answer;
+  }
+
+  /**
+   * One call of the Trading API, XML in and out. Its own errors come under a 200, for the caller to read.
+   *
+   * @param writes true where the call sets something: a lost answer then leaves it open what was done
+   */
+  async trade(name: string, body: string, call: Call, writes = false): Promise<Answer> {
+    let answer = await this.#tradeOnce(name, body, call, writes);
+    // Refused before the call is looked at: sending it again repeats nothing.
+    if (refusedToken.test(answer.text)) answer = await this.#tradeOnce(name, body, call, writes);
+    const { status } = answer;
+    if (status === 429 || [...answer.text.matchAll(/<ErrorCode>(\d+)<\/ErrorCode>/g)].some(([, code]) => tradingClass(code!) === 'rate')) {
+      call.onMeter?.({ limit: 'trading', remaining: 0 });
+    }
+    if (status === 401 || status === 403 || status === 429 || status >= 500) throw failureOf(answer, name, writes);
+    return answer;
+  }
+
+  async #tradeOnce(name: string, body: string, call: Call, writes: boolean): Promise<Answer> {
+    this.#caller = call;
+    const token = await this.#tokens.access();
+    const headers = { 'x-ebay-api-call-name': name, 'x-ebay-api-siteid': '0', 'x-ebay-api-compatibility-level': '1349', 'x-ebay-api-iaf-token': token, 'content-type': 'text/xml' };
+    const answer = await exchange(this.#origin, { method: 'POST', path: '/ws/api.dll', headers, body, safe: !writes }, call, requestIdHeader, this.#ports.now);
+    if (refusedToken.test(answer.text)) this.#tokens.drop(token);
     return answer;
   }
 

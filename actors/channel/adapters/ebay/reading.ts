@@ -33,11 +33,15 @@ export function readingOf(asked: Listing, stock: number | undefined, offers: rea
   const shown = counted.map(offer => ({ units: smaller(stock, offer.availableQuantity), closed: closedBecause(offer, stock) }));
   if (shown.length === 0 || shown.some(({ units }) => units === undefined)) return undefined;
   const sum = (of: typeof shown): number => of.reduce((total, { units }) => total + units!, 0);
+  // Of published offers alone: one that was withdrawn begins to count anew.
+  const counts = published.map(offer => offer.listing?.soldQuantity);
+  const sold = counts.reduce<number | undefined>((total, units) => (total === undefined || units === undefined ? undefined : total + units), published.length > 0 ? 0 : undefined);
   const open = shown.filter(({ closed }) => closed === undefined);
   return {
     listing: published.length === 0 ? asked : { ...asked, fields: { ...asked.fields, ...listingOf(asked.sku, published).fields } },
     quantity: sum(shown),
     buyable: sum(open),
+    ...(sold !== undefined && { sold }),
     active: open.length > 0,
     ...(open.length === 0 && { reason: shown.map(({ closed }) => closed).join('; ') }),
   };

@@ -52,6 +52,7 @@ const offer = z.object({
     listingId: id.optional(),
     listingStatus: z.string().optional(),
     listingOnHold: z.boolean().optional(),
+    soldQuantity: units.optional(),
   }).optional(),
 });
 export type Offer = z.infer<typeof offer>;

@@ -2,46 +2,36 @@
 import { z } from 'zod';
 import type { AccountSettings } from '../../adapter.ts';
 
-const credentialsSchema = z.object({
+export const ebayCredentials = z.object({
   clientId: z.string().min(1),
   clientSecret: z.string().min(1),
-  /** From the seller's consent; does not rotate, lives about 18 months. */
-  refreshToken: z.string().min(1),
+  refreshToken: z.string().min(1).describe('From the seller\'s consent; does not rotate, lives about 18 months.'),
 });
 
 const ms = (standard: number) => z.number().int().min(0).default(standard);
 
-const settingsSchema = z.strictObject({
-  /** Entries of one bulk write. The vendor's contract says both 1 and 25; the adapter falls back to 1 by itself. */
-  batch: z.number().int().min(1).max(25).default(25),
-  /** Listings of one read: one call for their items and one per listing for its offers. */
-  readBatch: z.number().int().min(1).max(25).default(1),
-  /** Listings of one import page: one call for the page and one per listing for its offers. */
-  importPage: z.number().int().min(1).max(200).default(20),
-  /** Read back from then on; and until then, after which a write happened or never will. */
-  verifyAfterMs: ms(1_000),
+export const ebaySettings = z.strictObject({
+  batch: z.number().int().min(1).max(25).default(25).describe('Entries of one bulk write. The vendor\'s contract says both 1 and 25; the adapter falls back to 1 by itself.'),
+  readBatch: z.number().int().min(1).max(25).default(1).describe('Listings of one read: one call for their items and one per listing for its offers.'),
+  importPage: z.number().int().min(1).max(200).default(20).describe('Listings of one import page: one call for the page and one per listing for its offers.'),
+  legacy: z.boolean().default(false).describe('Listings made by the Trading API or on eBay\'s own pages are kept too. They share the Trading API\'s 5,000 calls a day: one for up to four writes, one for each read, one for a page of the import.'),
+  verifyAfterMs: ms(1_000).describe('Read back from then on; and until then, after which a write happened or never will.'),
   verifyWithinMs: ms(60_000),
-  /**
-   * Orders are taken as complete up to so long ago. eBay counts a sale at commitment but an unpaid order may be
-   * missing from the list: without immediate payment this must cover the time buyers have to pay.
-   */
-  ordersLagMs: ms(60_000),
-  /** A poll begins so long before the end of the last one: the list shifts while it is paged. */
-  ordersOverlapMs: ms(120_000),
-  /** How far back the first poll of an account goes; the vendor keeps at most two years. */
-  ordersBackMs: z.number().int().min(0).max(700 * 86_400_000).default(7 * 86_400_000),
-  /** Asked for at each refresh, space separated; a subset of the consented ones. Left out: all of them. */
-  scope: z.string().min(1).optional(),
+  ordersLagMs: ms(60_000).describe('Orders are taken as complete up to so long ago. eBay counts a sale at commitment but an unpaid order may be missing from the list: without immediate payment this must cover the time buyers have to pay.'),
+  ordersOverlapMs: ms(120_000).describe('A poll begins so long before the end of the last one: the list shifts while it is paged.'),
+  ordersBackMs: z.number().int().min(0).max(700 * 86_400_000).default(7 * 86_400_000).describe('How far back the first poll of an account goes; the vendor keeps at most two years.'),
+  revisionsPerDay: z.number().int().min(21).default(250).describe('Changes that eBay takes of one listing in a day; the last 20 are kept for zeros and decreases.'),
+  scope: z.string().min(1).optional().describe('Asked for at each refresh, space separated; a subset of the consented ones. Left out: all of them.'),
 });
 
-export type EbayCredentials = z.infer<typeof credentialsSchema>;
-export type EbaySettings = z.infer<typeof settingsSchema>;
+export type EbayCredentials = z.infer<typeof ebayCredentials>;
+export type EbaySettings = z.infer<typeof ebaySettings>;
 
 /** @throws {TypeError} naming each wrong field; a setting with its value, a credential without */
 export function readSettings(account: AccountSettings): { credentials: EbayCredentials; settings: EbaySettings } {
   return {
-    credentials: check(credentialsSchema, account.credentials, `${account.account}: credentials`, false),
-    settings: check(settingsSchema, account.settings, `${account.account}: settings`, true),
+    credentials: check(ebayCredentials, account.credentials, `${account.account}: credentials`, false),
+    settings: check(ebaySettings, account.settings, `${account.account}: settings`, true),
   };
 }
 

@@ -15,6 +15,14 @@ export const updatePath = '/sell/inventory/v1/bulk_update_price_quantity';
 
 export interface VerifyWindow { verifyAfterMs: number; verifyWithinMs: number }
 
+export const isQuantity = (quantity: number): boolean => Number.isSafeInteger(quantity) && quantity >= 0;
+
+/** What cannot be sent. JSON makes null of NaN, which eBay takes for a quantity that is not to be touched. */
+export function unfitFor({ signature, quantity, listing: { sku } }: WriteEntry): WriteOutcome {
+  const [code, message] = isQuantity(quantity) ? ['sku', `${JSON.stringify(sku)} has a character that XML cannot hold`] : ['quantity', `${sku}: ${quantity} is no whole number >= 0`];
+  return { kind: 'refused', signature, class: 'validation', code, message };
+}
+
 export function updateBody(entries: readonly WriteEntry[]): unknown {
   return { requests: entries.map(requestOf) };
 }
@@ -77,6 +85,12 @@ function classOfPart(part: UpdatePart): string {
   return classOf(principal(part.errors ?? [])?.errorId, part.statusCode);
 }
 
+/** Outcomes of a call that was refused as a whole. */
+export function refusedWhole(entries: readonly WriteEntry[], answer: Answer, size: BatchSize): WriteOutcome[] {
+  const error = principal(errorsOf(answer));
+  return size.refused(entries, String(error?.errorId ?? answer.status), error ? textOf(error) : String(answer.status), signature => refusalOf(signature, error, answer.status));
+}
+
 /** One entry that eBay refused, by the error table. */
 function refusalOf(signature: string, error: EbayError | undefined, status: number): WriteOutcome {
   const code = String(error?.errorId ?? status);
@@ -111,15 +125,13 @@ export class BatchSize {
   }
 
   /** Outcomes of a call refused as a whole; nothing of it was done. */
-  refused(entries: readonly WriteEntry[], answer: Answer): WriteOutcome[] {
-    const error = principal(errorsOf(answer));
-    const code = String(error?.errorId ?? answer.status);
+  refused(entries: readonly WriteEntry[], code: string, text: string, refusal: (signature: string) => WriteOutcome): WriteOutcome[] {
     if (entries.length === 1) {
       if (this.#reason === code) this.#set(this.#max, undefined);
-      return [refusalOf(entries[0]!.signature, error, answer.status)];
+      return [refusal(entries[0]!.signature)];
     }
     this.#set(1, code);
-    const message = `refused with the whole call of ${entries.length}: ${error ? textOf(error) : answer.status}`;
+    const message = `refused with the whole call of ${entries.length}: ${text}`;
     return entries.map(({ signature }) => ({ kind: 'retry', signature, code, message }));
   }
 

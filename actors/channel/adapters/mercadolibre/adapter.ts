@@ -7,6 +7,7 @@ import type {
 } from '../../adapter.ts';
 import { Api } from './api.ts';
 import { listings } from './listings.ts';
+import { missed } from './missed.ts';
 import { orders } from './orders.ts';
 import { multigetMax, readItems, readStock } from './read.ts';
 import { checked } from './settings.ts';
@@ -21,13 +22,14 @@ const itemRead: Operation = { limit: 'items', cost: 1, batch: multigetMax };
 
 export const createMercadoLibre: AdapterFactory = (given, ports) => {
   const { credentials, settings } = checked(given);
+  const api = new Api(given, credentials, settings, ports);
   return new MercadoLibre({
-    api: new Api(given, credentials, settings, ports),
+    api,
     settings,
     variations: new Variations(settings.variationsMaxAgeMs, ports.now),
     now: ports.now,
     timeScale: ports.timeScale,
-  });
+  }, { operation: { limit: 'missedFeeds', cost: 1, batch: 1 }, ask: (cursor, call) => missed(given, api, cursor, call) });
 };
 
 class MercadoLibre implements ChannelAdapter {
@@ -44,7 +46,10 @@ class MercadoLibre implements ChannelAdapter {
   };
   readonly #ports: Writer;
 
-  constructor(ports: Writer) {
+  readonly missed: NonNullable<ChannelAdapter['missed']>;
+
+  constructor(ports: Writer, missed: NonNullable<ChannelAdapter['missed']>) {
+    this.missed = missed;
     this.#ports = ports;
   }
 

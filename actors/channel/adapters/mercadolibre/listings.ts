@@ -13,7 +13,7 @@ import type { Reader } from './read.ts';
 import { scanSchema, userSchema } from './schemas.ts';
 import type { Item } from './schemas.ts';
 import { keptBy, outcomeOf, parseStock } from './stock.ts';
-import { activity, decide, fieldsOf, isStock, skuOf } from './ways.ts';
+import { activity, decide, fieldsOf, isStock, skuOf, soldOf, standing } from './ways.ts';
 
 /** A user product whose stock is still to be asked for, with what its item told. */
 const waitingSchema = z.object({
@@ -77,7 +77,7 @@ async function scan({ api, settings }: Reader, at: Cursor, call: Call): Promise<
   return { ...at, ids, scroll: ids.length > 0 ? (body?.scroll_id ?? null) : null };
 }
 
-const importAttributes = 'id,seller_id,available_quantity,status,sub_status,variations,user_product_id,family_name,seller_custom_field,attributes,shipping';
+const importAttributes = 'id,seller_id,available_quantity,sold_quantity,status,sub_status,variations,user_product_id,family_name,seller_custom_field,attributes,shipping';
 
 async function ofItems(reader: Reader, at: Cursor, call: Call): Promise<ListingPage> {
   const asked = at.ids.slice(0, multigetMax);
@@ -110,8 +110,9 @@ const waitingOf = (item: Item, userProductId: string): Waiting => ({
 
 function readingOf(listing: Listing, item: Item): Reading {
   const { variationId } = listing.fields;
-  const { available_quantity: quantity } = item.variations?.find(v => v.id === variationId) ?? item;
-  return { listing, quantity, buyable: quantity, ...activity(item) };
+  const shows = item.variations?.find(v => v.id === variationId) ?? item;
+  const quantity = shows.available_quantity;
+  return { listing, quantity, ...soldOf(fieldsOf(listing), shows), ...standing(item, quantity) };
 }
 
 /** A user product by the location that is ours; one that has none is listed as not writable, with its items' number. */
@@ -120,7 +121,7 @@ async function ofStock({ api, settings }: Reader, waiting: Waiting, call: Call):
   const activity = { active, ...(inactive !== undefined && { reason: inactive }) };
   const listing = (fields: Record<string, string>): Listing => ({ id: userProductId, sku, fields: { itemId, ...fields } });
   const unwritable = (reason: string): Reading =>
-    ({ listing: listing({ way: 'none', reason }), quantity, buyable: quantity, ...activity });
+    ({ listing: listing({ way: 'none', reason }), quantity, ...activity, buyable: active ? quantity : 0 });
   const ask = stockAsk(userProductId);
   const answer = await api.ask(ask, call);
   if (answer.status !== 200) {
@@ -135,5 +136,5 @@ async function ofStock({ api, settings }: Reader, waiting: Waiting, call: Call):
   const fields = fieldsOf(kind);
   const outcome = isStock(fields) ? outcomeOf(kind, fields, found) : undefined;
   if (outcome?.kind !== 'read') throw new TypeError(`user product ${userProductId}: kept by ${JSON.stringify(kept)} and yet not read`);
-  return { ...outcome.reading, ...activity };
+  return { ...outcome.reading, ...activity, buyable: active ? outcome.reading.buyable : 0 };
 }

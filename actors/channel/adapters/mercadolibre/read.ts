@@ -8,7 +8,7 @@ import type { Item } from './schemas.ts';
 import { outcomeOf, parseStock } from './stock.ts';
 import type { Settings } from './settings.ts';
 import type { Variations } from './variations.ts';
-import { activity, fieldsOf } from './ways.ts';
+import { fieldsOf, soldOf, standing } from './ways.ts';
 import type { StockFields } from './ways.ts';
 
 /** Ids in one multiget. */
@@ -71,7 +71,7 @@ export interface Reader {
   now(): number;
 }
 
-const readAttributes = 'id,seller_id,available_quantity,status,sub_status,variations';
+const readAttributes = 'id,seller_id,available_quantity,sold_quantity,status,sub_status,variations';
 
 /** Listings whose item tells their quantity: one multiget. */
 export async function readItems(reader: Reader, listings: readonly Listing[], call: Call): Promise<ReadOutcome[]> {
@@ -93,8 +93,9 @@ export async function readItems(reader: Reader, listings: readonly Listing[], ca
     if (variationId === undefined && item.variations?.length) {
       return { kind: 'missing', listing, code: 'has_variations', message: `item ${item.id} is sold by variation now` };
     }
-    const quantity = (variation ?? item).available_quantity;
-    return { kind: 'read', reading: { listing, quantity, buyable: quantity, ...activity(item) } };
+    const shows = variation ?? item;
+    const quantity = shows.available_quantity;
+    return { kind: 'read', reading: { listing, quantity, ...soldOf(fields, shows), ...standing(item, quantity) } };
   });
 }
 

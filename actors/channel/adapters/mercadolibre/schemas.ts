@@ -14,6 +14,7 @@ const attributes = z.array(z.looseObject({ id: z.string().nullish(), value_name:
 const variation = z.looseObject({
   id,
   available_quantity: units,
+  sold_quantity: units.nullish(),
   seller_custom_field: optionalText,
   attributes,
 });
@@ -22,6 +23,7 @@ export const itemSchema = z.looseObject({
   id: z.string().min(1),
   seller_id: id,
   available_quantity: units,
+  sold_quantity: units.nullish(),
   status: z.string(),
   sub_status: z.array(z.string()).nullish(),
   variations: z.array(variation).nullish(),
@@ -37,7 +39,8 @@ export type Variation = z.infer<typeof variation>;
 /** Answer of a quantity write: the whole item, of which only this is needed. */
 export const writtenSchema = z.looseObject({
   available_quantity: units,
-  variations: z.array(z.looseObject({ id, available_quantity: units })).nullish(),
+  sold_quantity: units.nullish(),
+  variations: z.array(z.looseObject({ id, available_quantity: units, sold_quantity: units.nullish() })).nullish(),
 });
 
 /** `GET /items?ids=`: a 200 whose entries each carry a code of their own. */

@@ -86,6 +86,21 @@ export function skuOf(of: Pick<Variation, 'attributes' | 'seller_custom_field'>)
   return of.attributes?.find(attribute => attribute.id === 'SELLER_SKU')?.value_name || of.seller_custom_field || undefined;
 }
 
+/**
+ * Units ever sold of a listing, by the counter of its item or variation. Undefined for a user product: each of its items
+ * counts its own sales, and they all draw on one stock.
+ */
+export function soldOf(fields: Fields, of: { sold_quantity?: number | null | undefined }): { sold?: number } {
+  const shared = fields.way !== 'variations' && (fields.way !== 'item' || fields.userProductId !== undefined);
+  return shared || of.sold_quantity == null ? {} : { sold: of.sold_quantity };
+}
+
+/** What of a quantity can be bought, and why none of it where the item is not for sale. */
+export function standing(item: Pick<Item, 'status' | 'sub_status'>, quantity: number): { active: boolean; buyable: number; reason?: string } {
+  const told = activity(item);
+  return { ...told, buyable: told.active ? quantity : 0 };
+}
+
 /** Whether it can be bought, its quantity apart. Paused for lack of stock alone ends by itself with a quantity. */
 export function activity({ status, sub_status }: Pick<Item, 'status' | 'sub_status'>): { active: boolean; reason?: string } {
   const sub = sub_status ?? [];

@@ -7,7 +7,7 @@ import type { Reader } from './read.ts';
 import { versionSchema, writtenSchema } from './schemas.ts';
 import { formatVersion, parseVersion } from './stock.ts';
 import type { Location } from './stock.ts';
-import { fieldsOf } from './ways.ts';
+import { fieldsOf, soldOf } from './ways.ts';
 import type { Fields } from './ways.ts';
 
 export interface Writer extends Reader {
@@ -16,6 +16,11 @@ export interface Writer extends Reader {
 }
 
 export async function write(writer: Writer, entry: WriteEntry, call: Call): Promise<WriteOutcome> {
+  const { quantity, signature } = entry;
+  // JSON makes null of NaN.
+  if (!Number.isSafeInteger(quantity) || quantity < 0) {
+    return { kind: 'refused', signature, class: 'validation', code: 'quantity', message: `${entry.listing.sku}: ${quantity} is no whole number >= 0` };
+  }
   const fields = fieldsOf(entry.listing);
   switch (fields.way) {
     case 'none':
@@ -61,7 +66,7 @@ async function writeItem(writer: Writer, entry: WriteEntry, itemId: string, body
   if (!item) return accepted(writer, entry, 'answered with an unknown body');
   if (item.variations?.length) writer.variations.saw(itemId, item.variations.map(v => v.id), at);
   const shown = variationId === undefined ? item : item.variations?.find(v => v.id === variationId);
-  if (shown?.available_quantity === entry.quantity) return { kind: 'applied', signature: entry.signature, quantity: entry.quantity };
+  if (shown?.available_quantity === entry.quantity) return { kind: 'applied', signature: entry.signature, quantity: entry.quantity, ...soldOf(fieldsOf(entry.listing), shown) };
   return accepted(writer, entry, `answered ${shown?.available_quantity ?? 'without the variation'}`);
 }
 

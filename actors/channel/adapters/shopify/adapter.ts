@@ -1,6 +1,7 @@
 /** Shopify, GraphQL Admin API: one store, one location; writes `available` by compare-and-swap (shopify.md 2.1, 2.6). */
 import type { AdapterFactory } from '../../adapter.ts';
 import { shopifyTokens } from './auth.ts';
+import { checkStore } from './checks.ts';
 import { levelsPerPage, ordersPerPage, points } from './documents.ts';
 import { graphOf } from './graph.ts';
 import { Keys } from './keys.ts';
@@ -28,10 +29,11 @@ export const createShopify: AdapterFactory = (account, ports) => {
     needsReading: true,
     operations: {
       write: operation(costs.write ?? points.write, writeBatch),
-      read: operation(costs.read ?? points.read(readBatch), readBatch),
+      read: { ...operation(costs.read ?? points.read(readBatch), readBatch), each: (costs.read ?? points.read(readBatch)) / readBatch },
       orders: operation(costs.orders ?? points.orders, ordersPerPage),
       listings: operation(costs.listings ?? points.listings, levelsPerPage),
     },
+    checks: { operation: operation(points.checks, 1), ask: call => checkStore(graph, settings, call) },
     async write(entries, call) {
       within('write', entries.length, writeBatch);
       return write(entries, call, { graph, keys, settings, timeScale });

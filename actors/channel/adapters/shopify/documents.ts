@@ -25,6 +25,8 @@ export const points = {
   read: (ids: number): number => ids * itemPoints,
   listings: 1 + 2 + levelsPerPage * itemPoints,
   orders: 2 + ordersPerPage * (1 + 2 + linesPerOrder),
+  /** Both documents of a look at the store: an object each. */
+  checks: 2,
 };
 
 export const setQuantities: Document = {
@@ -87,4 +89,17 @@ export const listLines: Document = {
   text: `query Lines($id: ID!, $after: String!) {
   order(id: $id) { lineItems(first: ${linesPerPage}, after: $after) { ${lineFields} } }
 }`,
+};
+
+/** Asks for nothing that a scope would be wanted for. */
+export const scopesGranted: Document = {
+  name: 'currentAppInstallation',
+  mutation: false,
+  text: 'query Scopes { currentAppInstallation { accessScopes { handle } } }',
+};
+
+export const locationKind: Document = {
+  name: 'location',
+  mutation: false,
+  text: 'query Location($locationId: ID!) { location(id: $locationId) { name isActive isFulfillmentService } }',
 };

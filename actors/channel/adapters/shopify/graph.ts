@@ -69,7 +69,7 @@ export function graphOf({ origin, version, tokens, now, timeScale }: Options): G
   function meter(json: unknown, throttled: boolean, call: Call): number | undefined {
     const cost = costSchema.safeParse((json as { extensions?: { cost?: unknown } } | undefined)?.extensions?.cost);
     if (!cost.success) return undefined;
-    const { requestedQueryCost, throttleStatus: { maximumAvailable, currentlyAvailable, restoreRate } } = cost.data;
+    const { requestedQueryCost, actualQueryCost, throttleStatus: { maximumAvailable, currentlyAvailable, restoreRate } } = cost.data;
     const waitMs = throttled
       ? Math.max(shortestWaitMs / timeScale, Math.ceil(((requestedQueryCost - currentlyAvailable) / restoreRate) * 1000))
       : undefined;
@@ -78,6 +78,7 @@ export function graphOf({ origin, version, tokens, now, timeScale }: Options): G
       remaining: currentlyAvailable,
       perSecond: restoreRate,
       burst: maximumAvailable,
+      ...(typeof actualQueryCost === 'number' && { refund: Math.max(0, requestedQueryCost - actualQueryCost) }),
       ...(waitMs !== undefined && { waitMs }),
     });
     return waitMs;

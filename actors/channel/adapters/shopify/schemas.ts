@@ -12,6 +12,8 @@ const instant = z.iso.datetime({ offset: true }).transform(text => Date.parse(te
 /** `extensions.cost` of every answer. */
 export const costSchema = z.object({
   requestedQueryCost: z.number(),
+  /** Null where nothing was executed. */
+  actualQueryCost: z.number().nullish(),
   throttleStatus: z.object({ maximumAvailable: z.number(), currentlyAvailable: z.number(), restoreRate: z.number().positive() }),
 });
 
@@ -92,4 +94,10 @@ export const tokenSchema = z.object({
   /** Seconds. */
   expires_in: z.number().positive().optional(),
   refresh_token: z.string().min(1).optional(),
+});
+
+export const scopesSchema = z.object({ currentAppInstallation: z.object({ accessScopes: z.array(z.object({ handle: z.string() })) }) });
+
+export const locationSchema = z.object({
+  location: z.object({ name: z.string(), isActive: z.boolean(), isFulfillmentService: z.boolean() }).nullable(),
 });

@@ -8,6 +8,8 @@ import { Client, ok } from './client.ts';
 import type { Reply } from './client.ts';
 import { judge } from './errors.ts';
 import type { Verdict } from './errors.ts';
+import { walmartFeeds } from './feeds.ts';
+import { checkScopes, scopesLimit } from './scopes.ts';
 import { pageAsk, readAsk, readOutcome, readPage, refusal, writeAsk, writtenNode } from './inventory.ts';
 import { openWalk, orderPage, orderPath, staleCursor } from './orders.ts';
 import { checked } from './settings.ts';
@@ -112,6 +114,8 @@ export const createWalmart: AdapterFactory = (account, ports) => {
     gross: true,
     needsReading: false,
     operations,
+    checks: { operation: one(scopesLimit), ask: call => checkScopes(client, settings.feeds !== undefined, call) },
+    feeds: settings.feeds && walmartFeeds({ ...settings, feeds: settings.feeds }, client, ports.timeScale),
     write: async (entries, call) => [await write(only(entries), call)],
     read: async (asked, call) => [await read(only(asked), call)],
     orders,

@@ -88,6 +88,7 @@ export class Client {
       'WM_SEC.ACCESS_TOKEN': token,
       ...this.#serviceHeaders(requestId),
       ...(ask.body !== undefined && { 'Content-Type': 'application/json' }),
+      ...ask.headers,
     };
     return { answer: await this.#exchange({ ...ask, headers }, call, requestId, buyers ? 'order list' : undefined), requestId };
   }
