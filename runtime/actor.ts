@@ -30,7 +30,7 @@ export interface Quarantine {
   released: number;
 }
 
-export interface PublishEffect { to: string[]; id: string; body: unknown }
+export interface PublishEffect { to: string[]; id: string; body: unknown; correlation?: string }
 
 export const recordVersion = 1;
 
@@ -43,6 +43,11 @@ export interface ActorKind<C> {
   initial(key: string): C;
   /** The event that a journal message means to the machine. */
   event(body: unknown, place: MessagePlace): { type: string };
+  /**
+   * Several messages as one event, where the machine does then what it does when told of one after the other. Events of
+   * timers that it asks for carry the `place` of the message behind them.
+   */
+  together?(told: readonly { body: unknown; place: MessagePlace }[]): { type: string };
   /**
    * The context as it stands in the stored record, and back; the inverse of each other. Equal contexts give equal
    * bytes, in whatever order their fields came about.

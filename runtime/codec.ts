@@ -3,7 +3,6 @@
  * Content type and schema version travel in headers; a reader takes both encodings and refuses a newer schema.
  */
 import { Packr } from 'msgpackr';
-import { headers } from 'nats';
 import type { MsgHdrs } from 'nats';
 
 /** Version of the journal message schema that this code writes. */
@@ -28,10 +27,11 @@ export class SchemaError extends Error {
 /**
  * Decodes a body by its first byte: msgpack maps start at 0x80, JSON objects with `{`.
  *
+ * @param schema as the header has it
  * @throws {SchemaError} when it is neither, or of a schema newer than this code
  */
-export function decode(data: Uint8Array, meta?: MsgHdrs): unknown {
-  const version = Number(meta?.get('Plumb-Schema') || schemaVersion);
+export function decode(data: Uint8Array, schema?: string): unknown {
+  const version = Number(schema || schemaVersion);
   if (version > schemaVersion) throw new SchemaError(`message schema ${version} is newer than ${schemaVersion}, which this node reads`);
   const first = data[0];
   if (first === undefined) throw new SchemaError('message is empty');
@@ -59,13 +59,34 @@ export interface Envelope {
 
 /** Headers of a journal message. Ids hold names from outside: what a header cannot hold is escaped. */
 export function journalHeaders({ id, cause, correlation }: Envelope): MsgHdrs {
-  const h = headers();
-  h.set('Nats-Msg-Id', headerText(id));
-  if (cause !== undefined) h.set('Plumb-Cause', headerText(cause));
-  if (correlation !== undefined) h.set('Plumb-Correlation', headerText(correlation));
-  h.set('Plumb-Schema', String(schemaVersion));
-  h.set('Content-Type', 'application/msgpack');
-  return h;
+  const block = headerBlock();
+  block.set('Nats-Msg-Id', headerText(id));
+  if (cause !== undefined) block.set('Plumb-Cause', headerText(cause));
+  if (correlation !== undefined) block.set('Plumb-Correlation', headerText(correlation));
+  block.set('Plumb-Schema', String(schemaVersion));
+  block.set('Content-Type', 'application/msgpack');
+  return block;
+}
+
+/**
+ * Headers that can be set, asked for and sent: all that the client (3.4) wants of them is to be encoded. Its own take
+ * ten times as long, most of it to check what is a constant here.
+ */
+export function headerBlock(): MsgHdrs {
+  const fields = new Map<string, string>();
+  return {
+    set: (name: string, value: string) => {
+      if (/[\r\n]/.test(value)) throw new TypeError(`header ${name}: ${JSON.stringify(value)} has a line break`);
+      fields.set(name, value);
+    },
+    get: (name: string) => fields.get(name) ?? '',
+    [Symbol.iterator]: () => Array.from(fields, ([name, value]) => [name, [value]])[Symbol.iterator](),
+    encode: () => {
+      let lines = '';
+      for (const [name, value] of fields) lines += `${name}: ${value}\r\n`;
+      return Buffer.from(`NATS/1.0\r\n${lines}\r\n`);
+    },
+  } as unknown as MsgHdrs;
 }
 
 /** Line breaks end a header, spaces at its ends are cut off, halves of characters are lost: `%` and four digits each. */

@@ -27,7 +27,9 @@ export type RuntimeFact =
   /** A due time has come. `at` tells it from one that replaced it. */
   | { type: 'timer.due'; id: string; at: number }
   /** A person releases a quarantined key: it goes on behind what it has applied, or behind `skip`, which is left out. */
-  | { type: 'quarantine.released'; skip?: number };
+  | { type: 'quarantine.released'; skip?: number }
+  /** The journal lost what this record had applied: it goes on from the record as it was (docs/rebuild.md). */
+  | { type: 'record.kept'; record: Omit<ActorRecord<unknown>, 'outbox'> };
 
 /** An actor that has no record yet. `revision` is not 0 where there was one, and it was deleted. */
 export function fresh<C>(kind: ActorKind<C>, key: string, revision = 0): Hot<C> {
@@ -78,29 +80,53 @@ export function fold<C>(kind: ActorKind<C>, { record, state: before }: Hot<C>, m
   const outbox: PublishEffect[] = [];
   let poison: PoisonError | undefined;
   let left = most;
-  for (const message of messages) {
+  /** Up to here messages are told one by one. */
+  let oneByOne = 0;
+  const take = (effects: readonly Effect[], { seq, at: when }: Incoming): void => {
+    for (const effect of effects) {
+      if (effect.kind === 'publish') outbox.push({ to: effect.to, id: effect.id, body: effect.body, ...(effect.correlation !== undefined && { correlation: effect.correlation }) });
+      else if (effect.kind === 'cancel') due = without(due, effect.id);
+      else due = { ...due, [effect.id]: { at: askedAt(effect, when) + effect.delayMs, event: effect.event } };
+    }
+    applied = seq;
+    at = when;
+  };
+  for (let i = 0; i < messages.length; i++) {
+    const message = messages[i]!;
     if (message.seq <= applied) continue;
-    if (left-- <= 0) break;
+    if (left <= 0) break;
     const effects: Effect[] = [];
+    const end = kind.together && i >= oneByOne ? endOfPlain(messages, i, left) : i + 1;
+    if (end > i + 1) {
+      try {
+        state = stepped(kind, state, kind.together!(messages.slice(i, end).map(({ seq, at: when, correlation, body }) => ({ body, place: { seq, at: when, correlation } }))), effects);
+        take(effects, messages[end - 1]!);
+        left -= end - i;
+        i = end - 1;
+        continue;
+      } catch {
+        // Which of them it is shows when they are told one by one.
+        effects.length = 0;
+        oneByOne = end;
+      }
+    }
+    left -= 1;
     try {
       if (message.unreadable) throw message.unreadable;
+      const kept = keptIn(kind, message);
+      if (kept) {
+        ({ state, record: { due } } = kept);
+        take(effects, message);
+        continue;
+      }
       const [event, rest] = arrive(kind, message, due);
-      const after = event ? kind.stepper.step(state, event, effects) : state;
-      // An effect that has no subject could never be performed: found before it is stored.
-      for (const effect of effects) if (effect.kind === 'publish') subjectOf(effect.to);
-      state = after;
+      state = event ? stepped(kind, state, event, effects) : state;
       due = rest;
     } catch (cause) {
       poison = new PoisonError(message.seq, cause);
       break;
     }
-    for (const effect of effects) {
-      if (effect.kind === 'publish') outbox.push({ to: effect.to, id: effect.id, body: effect.body });
-      else if (effect.kind === 'cancel') due = without(due, effect.id);
-      else due = { ...due, [effect.id]: { at: message.at + effect.delayMs, event: effect.event } };
-    }
-    applied = message.seq;
-    at = message.at;
+    take(effects, message);
   }
   if (applied === record.applied) return poison && { record, state: before, poison };
   return {
@@ -108,6 +134,36 @@ export function fold<C>(kind: ActorKind<C>, { record, state: before }: Hot<C>, m
     state,
     ...(poison && { poison }),
   };
+}
+
+/** @throws what the actor throws, and for an effect that has no subject: it could never be performed */
+function stepped<C>({ stepper }: ActorKind<C>, state: AnyMachineSnapshot, event: { type: string }, effects: Effect[]): AnyMachineSnapshot {
+  const after = stepper.step(state, event, effects);
+  for (const effect of effects) if (effect.kind === 'publish') subjectOf(effect.to);
+  return after;
+}
+
+/** Of messages that follow each other and are the actor's own, not the runtime's: the end, `most` of them at most. */
+function endOfPlain(messages: readonly Incoming[], start: number, most: number): number {
+  let end = start;
+  while (end < messages.length && end - start < most && isPlain(messages[end]!)) end++;
+  return end;
+}
+
+function isPlain({ unreadable, body }: Incoming): boolean {
+  if (unreadable) return false;
+  const { type } = (body ?? {}) as { type?: unknown };
+  return type !== 'quarantine.released' && type !== 'timer.due' && type !== 'record.kept';
+}
+
+/** A timer counts from the message that asked for it. */
+function askedAt({ event }: Effect & { kind: 'schedule' }, last: number): number {
+  return (event as { place?: MessagePlace }).place?.at ?? last;
+}
+
+function keptIn<C>(kind: ActorKind<C>, { body }: Incoming): Hot<C> | undefined {
+  const fact = body as RuntimeFact | undefined;
+  return fact?.type === 'record.kept' ? restored(kind, { ...fact.record, outbox: [] }, 0) : undefined;
 }
 
 /** A timer's message becomes its event if that timer is still in force; anything else is the actor's own. */

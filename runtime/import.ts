@@ -1,20 +1,20 @@
 /** Imports an account's listings: each becomes a fact in its SKU's journal and an entry of the listing bucket. */
-import type { Call, ChannelAdapter } from '../actors/channel/adapter.ts';
+import type { Call, ChannelAdapter, Operation, Reading } from '../actors/channel/adapter.ts';
 import type { Rule, SkuFact } from '../actors/sku/protocol.ts';
 import { encodeJson } from './codec.ts';
 import { perform } from './perform.ts';
 import type { Publisher } from './publisher.ts';
-import { escapeKey, keyFor } from './subjects.ts';
+import { keyFor, listingSubject } from './subjects.ts';
 
 export interface ImportPorts {
   account: string;
   adapter: ChannelAdapter;
   publisher: Publisher;
   rule: Rule;
-  publish(sku: string, id: string, fact: SkuFact): Promise<void>;
+  publish(sku: string, id: string, fact: SkuFact): Promise<unknown>;
   /** Resolves when one more call may be made. */
-  pay(): Promise<void>;
-  call(): Call;
+  pay(operation: Operation): Promise<void>;
+  call(operation: Operation): Call;
 }
 
 /**
@@ -24,32 +24,35 @@ export interface ImportPorts {
  * @returns how many listings were linked
  * @throws what the adapter throws
  */
-export async function importListings({ account, adapter, publisher, rule, publish, pay, call }: ImportPorts): Promise<number> {
+export async function importListings({ pay, call, ...ports }: ImportPorts): Promise<number> {
   let cursor: string | undefined;
   let count = 0;
   do {
-    await pay();
-    const page = await adapter.listings(cursor, call());
-    const linked = await Promise.all(page.readings.map(async ({ listing, quantity }) => {
-      const { id, sku, fields } = listing;
-      if (keyFor(sku) !== sku) {
-        await perform(publisher, [{
-          to: ['dead', 'listing', account, keyFor(sku)],
-          id: `dead:listing:${account}:${sku}:no-key`,
-          body: {
-            class: 'listing', account, sku, listing: id, code: 'no-key', at: Date.now(),
-            message: `the SKU of listing ${id} at ${account} is empty, broken or too long to be kept: ${JSON.stringify(sku.slice(0, 120))}`,
-            heals: 'another SKU of that listing',
-          },
-        }]);
-        return false;
-      }
-      await publisher.publish(`$KV.listing.${escapeKey(account)}.${escapeKey(sku)}`, encodeJson({ account, id, sku, fields, rule, shown: quantity, at: Date.now() }));
-      await publish(sku, `link:${account}:${sku}:${Date.now()}`, { type: 'listing.linked', account, listing: { id, fields }, gross: adapter.gross, rule, shown: quantity });
-      return true;
-    }));
+    const operation = ports.adapter.listingsOperation?.(cursor) ?? ports.adapter.operations.listings;
+    await pay(operation);
+    const page = await ports.adapter.listings(cursor, call(operation));
+    const linked = await Promise.all(page.readings.map(reading => linkListing(ports, reading)));
     count += linked.filter(Boolean).length;
     cursor = page.cursor;
   } while (cursor !== undefined);
   return count;
+}
+
+/** @returns false for a SKU that has no subject: people are told */
+export async function linkListing({ account, adapter, publisher, rule, publish }: Omit<ImportPorts, 'pay' | 'call'>, { listing: { id, sku, fields }, quantity }: Reading): Promise<boolean> {
+  if (keyFor(sku) !== sku) {
+    await perform(publisher, [{
+      to: ['dead', 'listing', account, keyFor(sku)],
+      id: `dead:listing:${account}:${sku}:no-key`,
+      body: {
+        class: 'listing', account, sku, listing: id, code: 'no-key', at: Date.now(),
+        message: `the SKU of listing ${id} at ${account} is empty, broken or too long to be kept: ${JSON.stringify(sku.slice(0, 120))}`,
+        heals: 'another SKU of that listing',
+      },
+    }]);
+    return false;
+  }
+  await publisher.publish(listingSubject(account, sku), encodeJson({ account, id, sku, fields, rule, shown: quantity, at: Date.now() }));
+  await publish(sku, `link:${account}:${sku}:${Date.now()}`, { type: 'listing.linked', account, listing: { id, fields }, gross: adapter.gross, rule, shown: quantity });
+  return true;
 }

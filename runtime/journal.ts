@@ -1,21 +1,19 @@
 /** Journal messages as actors are told them, and the journal of one key read again. */
-import type { JetStreamClient, JsMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from 'nats';
 import { decode } from './codec.ts';
 import type { Incoming } from './handle.ts';
 import { Reader } from './reader.ts';
+import type { StreamMessage } from './stream-message.ts';
 import { streams } from './subjects.ts';
 
 /** Pure: the same stored message is the same to every owner, on replay and in an audit. */
-export function incoming(message: JsMsg): Incoming {
-  const place = {
-    seq: message.seq,
-    at: Number(message.timestampNanos / 1_000_000n),
-    correlation: message.headers?.get('Plumb-Correlation') || message.headers?.get('Nats-Msg-Id') || String(message.seq),
-  };
+export function incoming(message: Pick<StreamMessage, 'seq' | 'at' | 'data' | 'header'>): Incoming {
+  const { seq, at } = message;
+  const correlation = message.header('Plumb-Correlation') || message.header('Nats-Msg-Id') || String(seq);
   try {
-    return { ...place, body: decode(message.data, message.headers) };
+    return { seq, at, correlation, body: decode(message.data, message.header('Plumb-Schema')) };
   } catch (error) {
-    return { ...place, body: undefined, unreadable: error as Error };
+    return { seq, at, correlation, body: undefined, unreadable: error as Error };
   }
 }
 
@@ -24,12 +22,12 @@ export function incoming(message: JsMsg): Incoming {
  *
  * @throws {Error} when `signal` says that nobody wants them any more
  */
-export async function readAgain(js: JetStreamClient, subject: string, { from, to }: { from: number; to: number }, signal: AbortSignal): Promise<Incoming[]> {
+export async function readAgain(nc: NatsConnection, subject: string, { from, to }: { from: number; to: number }, signal: AbortSignal): Promise<Incoming[]> {
   const messages: Incoming[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const abort = (): void => reject(new Error(`reading ${subject} again was given up`, { cause: signal.reason }));
   signal.addEventListener('abort', abort);
-  const reader = new Reader(js, {
+  const reader = new Reader(nc, {
     stream: streams.sku,
     filter: subject,
     from,

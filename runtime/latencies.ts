@@ -4,8 +4,11 @@ const kept = 4_096;
 export class Latencies {
   readonly #ring: number[] = [];
   #count = 0;
+  /** Told of each, where somebody listens. */
+  onAdd: ((ms: number) => void) | undefined;
 
   add(ms: number): void {
+    this.onAdd?.(ms);
     this.#ring[this.#count % kept] = ms;
     this.#count += 1;
   }

@@ -2,7 +2,6 @@
  * Who is alive: each node renews its key in a KV bucket every second; one not heard for the TTL is gone. Time is
  * measured by this process's monotonic clock alone, so a wrong wall clock changes nothing.
  */
-import type { JetStreamClient, JsMsg } from '@nats-io/jetstream';
 import { headers } from 'nats';
 import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
@@ -11,10 +10,17 @@ import { encodeJson } from './codec.ts';
 import type { Publisher } from './publisher.ts';
 import { Reader } from './reader.ts';
 import { onReconnect } from './reconnect.ts';
+import type { StreamMessage } from './stream-message.ts';
 import { memberSubject, streams, unescapeKey } from './subjects.ts';
 
 export const renewEveryMs = 1_000;
 export const memberTtlMs = 3_000;
+
+/**
+ * Another is gone when it was not heard for the TTL, and this node heard itself so often meanwhile: where the broker
+ * takes nobody's renewals, silence says nothing of who is alive.
+ */
+const heardMeanwhile = 2;
 
 /** A taker is believed after so long: what comes late after a silence says first what was true before it. */
 const believeAfterMs = 250;
@@ -28,6 +34,8 @@ interface Member { node: string; run: string; since: number; pid: number; takes:
 interface Heard extends Member {
   /** Monotonic ms. */
   at: number;
+  /** How often this node had heard itself then. */
+  beat: number;
   /** Since when it says that it takes units, monotonic ms; Infinity while it does not. */
   takesSince: number;
   /** When the broker stored it, epoch ms by the broker. */
@@ -36,7 +44,6 @@ interface Heard extends Member {
 
 export interface MembershipPorts {
   nc: NatsConnection;
-  js: JetStreamClient;
   publisher: Publisher;
   clock: BrokerClock;
   log: Logger;
@@ -60,6 +67,8 @@ export class Membership {
   #sentAt = -Infinity;
   #steadyFrom = Infinity;
   #since = 0;
+  /** How often this node heard itself. */
+  #beats = 0;
   #leaving = false;
   #replaced = false;
   #timer: NodeJS.Timeout | undefined;
@@ -74,12 +83,12 @@ export class Membership {
 
   /** Joins: others see this node from here on. Resolves when it has seen every other. */
   async start(): Promise<void> {
-    const { nc, js, log, node } = this.#ports;
+    const { nc, log, node } = this.#ports;
     await this.#renew();
     this.#timer = setInterval(() => { void this.#renew(); this.#look(); }, renewEveryMs);
     // At once after a broken connection: the TTL runs on while it is broken.
     this.#forget = onReconnect(nc, () => setImmediate(() => { void this.#renew(); }));
-    this.#reader = new Reader(js, {
+    this.#reader = new Reader(nc, {
       stream: streams.members,
       filter: '$KV.member.>',
       from: 'last-per-subject',
@@ -121,7 +130,7 @@ export class Membership {
    * lost connection all others look dead, and taking their units would only stir.
    */
   get steady(): boolean {
-    return this.leased && this.#alive(this.#heard.get(this.node)) && performance.now() >= this.#steadyFrom;
+    return this.leased && isOf(this.#heard.get(this.node), memberTtlMs) && performance.now() >= this.#steadyFrom;
   }
 
   /** Live nodes: what they own is theirs. */
@@ -143,8 +152,8 @@ export class Membership {
     return [...this.#heard].filter(([, member]) => which(member)).map(([name]) => name).sort();
   }
 
-  #alive(member: Heard | undefined): boolean {
-    return member !== undefined && performance.now() - member.at < memberTtlMs;
+  #alive(member: Heard): boolean {
+    return isOf(member, memberTtlMs) || (member.node !== this.node && this.#beats - member.beat < heardMeanwhile);
   }
 
   async #renew(): Promise<void> {
@@ -158,29 +167,33 @@ export class Membership {
     }
   }
 
-  #hear(message: JsMsg): void {
+  #hear(message: StreamMessage): void {
     const name = unescapeKey(message.subject.slice('$KV.member.'.length));
     if (message.data.length === 0) {
       this.#heard.delete(name);
     } else {
       const member = message.json<Member>();
       const now = performance.now();
-      const storedAt = Number(message.timestampNanos / 1_000_000n);
+      const storedAt = message.at;
       if (name === this.node && member.run !== this.run) return this.#hearNamesake(member);
       if (name === this.node) this.#hearOurselves(storedAt, now);
       const { takesSince = Infinity, run } = this.#heard.get(name) ?? {};
-      this.#heard.set(name, { ...member, at: now, storedAt, takesSince: !member.takes ? Infinity : run === member.run ? Math.min(now, takesSince) : now });
+      this.#heard.set(name, { ...member, at: now, beat: this.#beats, storedAt, takesSince: !member.takes ? Infinity : run === member.run ? Math.min(now, takesSince) : now });
     }
     this.#look();
   }
 
   #hearOurselves(storedAt: number, now: number): void {
     this.#ports.clock.note(storedAt, this.#sentAt, now);
+    this.#beats += 1;
     const before = this.#heard.get(this.node);
     if (before && now - before.at > memberTtlMs) this.#steadyFrom = now + 1.5 * renewEveryMs;
     if (this.#since > 0) return;
     // All that was there has been read. Others are as old as the broker says, not as new as they were read.
-    for (const other of this.#heard.values()) other.at = now - Math.max(0, storedAt - other.storedAt);
+    for (const other of this.#heard.values()) {
+      other.at = now - Math.max(0, storedAt - other.storedAt);
+      other.beat = -heardMeanwhile;
+    }
     this.#since = storedAt;
     this.#steadyFrom = now;
     this.#ready.resolve();
@@ -200,4 +213,8 @@ export class Membership {
     this.#seen = seen;
     this.#ports.onChange();
   }
+}
+
+function isOf(member: Heard | undefined, ms: number): boolean {
+  return member !== undefined && performance.now() - member.at < ms;
 }

@@ -1,22 +1,24 @@
 /**
- * One partition of actors: reads its journal in order from the checkpoint, one turn at a time per key, all waiting
+ * One partition of actors: is told of its journal in order from the checkpoint, one turn at a time per key, all waiting
  * messages of a key in one turn (`turn.ts` keeps R1 to R3). A key that has to wait blocks nothing but itself; nothing
  * overtakes within a key. The checkpoint moves past what is stored and performed: it bounds the replay, correctness
  * rests on what each record says it contains.
  */
-import type { JsMsg } from '@nats-io/jetstream';
 import type { ActorRecord } from './actor.ts';
+import { Checkpoint } from './checkpoint.ts';
 import { Due } from './due.ts';
+import type { Feed, Seat } from './feed.ts';
 import type { Incoming } from './handle.ts';
 import { incoming } from './journal.ts';
-import { PublishError } from './publisher.ts';
-import { Reader } from './reader.ts';
-import { RecordError } from './records.ts';
-import { escapeKey, partitionOf, skuPartition, streams, unescapeKey } from './subjects.ts';
+import type { Pace } from './pace.ts';
+import type { StreamMessage } from './stream-message.ts';
+import { escapeKey, lastToken, partitionOf, skuPartition, unescapeKey } from './subjects.ts';
 import { takeTurn } from './turn.ts';
 import type { Slot, TurnPorts } from './turn.ts';
 
 export interface PartitionPorts<C> extends TurnPorts<C> {
+  feed: Feed;
+  pace: Pace;
   /** Epoch ms by the broker, which due times are counted in. */
   now(): number;
   /** Calls back at that time, epoch ms by the broker. */
@@ -27,7 +29,6 @@ export interface PartitionPorts<C> extends TurnPorts<C> {
   onLost(reason: string): void;
   /** Messages that were applied, for figures. */
   onTurn?(messages: number): void;
-  name: string;
 }
 
 /** An actor in memory, with the messages that wait for it. */
@@ -40,18 +41,18 @@ interface Hosted<C> extends Slot<C> {
 
 interface Tracked extends Incoming { done: boolean }
 
-/** `seq`: every message up to it is applied. Written by the owner of `epoch` alone. */
-interface Checkpoint { v: 1; epoch: number; seq: number; due: Record<string, number> }
-
-/** Messages read and not yet applied, per partition; the reader waits above it. */
-const maxOpen = 5_000;
+/** Messages told and not yet applied, per partition; above it, it waits to be told of more. */
+const maxOpen = 20_000;
 /** Actors kept in memory per partition; beyond it the longest idle ones are put away. */
 const maxHot = 1_500;
 /** And after so long without a message. */
 const idleMs = 10 * 60_000;
 const checkpointEveryMs = 500;
-/** A checkpoint names every key that has a timer; a broker takes this by default. */
-const maxCheckpointBytes = 1_000_000;
+/** A checkpoint that would save the next owner fewer messages than this waits for so many of those pauses. */
+const fewMessages = 100;
+const fewPauses = 4;
+/** A silent partition's checkpoint is moved on when it is so many messages back. */
+const silentMost = 10_000;
 
 export class Partition<C> {
   readonly number: number;
@@ -64,12 +65,13 @@ export class Partition<C> {
   readonly #due: Due;
   readonly #turns = new Set<Promise<void>>();
   readonly #stop = new AbortController();
-  #reader: Reader | undefined;
-  #epoch = 0;
+  readonly #checkpoint: Checkpoint;
+  #seat: Seat | undefined;
   #seq = 0;
-  #revision = 0;
   #dirty = false;
-  #complained = false;
+  /** Messages since the checkpoint was written, and pauses that it has waited. */
+  #since = 0;
+  #waited = 0;
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #resume: (() => void) | undefined;
@@ -77,6 +79,7 @@ export class Partition<C> {
   constructor(number: number, ports: PartitionPorts<C>) {
     this.number = number;
     this.#ports = ports;
+    this.#checkpoint = new Checkpoint(number, { ...ports, signal: this.#stop.signal });
     this.#due = new Due({
       now: ports.now,
       wakeAt: ports.wakeAt,
@@ -100,20 +103,10 @@ export class Partition<C> {
 
   /** @param epoch the revision of the epoch record that makes this node the owner */
   async start(epoch: number): Promise<void> {
-    this.#epoch = epoch;
-    const { js, log, name } = this.#ports;
-    const stored = await this.#fence();
+    const stored = await this.#checkpoint.takeOver(epoch);
     this.#seq = stored.seq;
     this.#due.takeOver(stored.due);
-    this.#reader = new Reader(js, {
-      stream: streams.sku,
-      filter: skuPartition.journal(this.number),
-      from: this.#seq + 1,
-      name: `p${this.number}-${name}`,
-      idleHeartbeatMs: 500,
-      onMessage: message => this.#arrive(message),
-      onError: error => log.warn({ err: error, partition: this.number }, 'partition reader broke, reading on'),
-    });
+    this.#seat = await this.#ports.feed.join(this.number, this.#seq + 1, message => this.#arrive(message));
     this.#timer = setInterval(() => this.#tick(), checkpointEveryMs);
     this.#timer.unref();
   }
@@ -123,23 +116,26 @@ export class Partition<C> {
     this.#stop.abort();
     clearInterval(this.#timer);
     this.#resume?.();
-    await this.#reader?.stop();
+    await this.#seat?.leave();
     while (this.#turns.size > 0) await Promise.all(this.#turns);
+    this.#ports.pace.applied(this.lag);
     await this.#writing;
     await this.#writeCheckpoint();
     this.#due.stop();
   }
 
-  #arrive(message: JsMsg): void | Promise<void> {
-    const token = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-    const tracked: Tracked = Object.assign(incoming(message), { done: false });
+  #arrive(message: StreamMessage): void | Promise<void> {
+    const token = lastToken(message.subject);
+    const tracked = incoming(message) as Tracked;
+    tracked.done = false;
     this.#open.push(tracked);
+    this.#ports.pace.read(1);
     const slot = this.#slot(token);
     if (slot) {
       slot.queue.push(tracked);
       if (!slot.busy) this.#run(slot);
     } else {
-      this.#begin(this.#stray(message).then(() => this.#advance([tracked])));
+      void this.#begin(this.#stray(message).then(() => this.#advance([tracked])));
     }
     if (this.lag > maxOpen) return new Promise(resolve => { this.#resume = resolve; });
   }
@@ -148,6 +144,8 @@ export class Partition<C> {
   #slot(token: string): Hosted<C> | undefined {
     let slot = this.#slots.get(token);
     if (slot) {
+      // One that has messages waiting was used just now.
+      if (slot.queue.length > 0) return slot;
       this.#slots.delete(token);
     } else {
       const key = keyOf(token, this.number);
@@ -175,10 +173,11 @@ export class Partition<C> {
 
   #run(slot: Hosted<C>): void {
     slot.busy = true;
-    this.#begin(this.#turn(slot));
+    this.#ports.pace.begin(() => this.#begin(this.#turn(slot)));
   }
 
-  #begin(work: Promise<void>): void {
+  /** @returns never rejects */
+  #begin(work: Promise<void>): Promise<void> {
     const turn: Promise<void> = work.catch((error: unknown) => {
       if (this.#stop.signal.aborted) return;
       this.#ports.log.error({ err: error, partition: this.number }, 'turn failed, giving the partition up');
@@ -186,24 +185,26 @@ export class Partition<C> {
       this.#ports.onLost((error as Error).message);
     }).finally(() => this.#turns.delete(turn));
     this.#turns.add(turn);
+    return turn;
   }
 
   async #turn(slot: Hosted<C>): Promise<void> {
     // Let the messages that are already in the socket buffer join this turn.
     await Promise.resolve();
-    while (slot.queue.length > 0 && !this.#stop.signal.aborted) {
-      const batch = slot.queue;
-      slot.queue = [];
-      await takeTurn(this.#ports, slot, batch, this.#stop.signal);
-      this.#due.note(slot.token, slot.kept!.record);
-      this.#advance(batch);
-      this.#ports.onTurn?.(batch.length);
-    }
-    slot.busy = false;
+    if (this.#stop.signal.aborted) return;
+    const batch = slot.queue;
+    slot.queue = [];
+    await takeTurn(this.#ports, slot, batch, this.#stop.signal);
+    this.#due.note(slot.token, slot.kept!.record);
+    this.#advance(batch);
+    this.#ports.onTurn?.(batch.length);
+    // What came meanwhile waits its turn behind the other keys.
+    if (slot.queue.length > 0) this.#run(slot);
+    else slot.busy = false;
   }
 
   /** A message under a subject that cannot be a key of this partition: nobody would ever apply it. */
-  async #stray(message: JsMsg): Promise<void> {
+  async #stray(message: StreamMessage): Promise<void> {
     const { subject, seq } = message;
     const error = `${subject} names no SKU of partition ${this.number}`;
     this.#ports.log.error({ subject, seq }, 'stray message');
@@ -222,6 +223,8 @@ export class Partition<C> {
     if (this.#head === before) return;
     this.#seq = this.#open[this.#head - 1]!.seq;
     this.#dirty = true;
+    this.#since += this.#head - before;
+    this.#ports.pace.applied(this.#head - before);
     if (this.#head > 1_024 || this.#head === this.#open.length) {
       this.#open = this.#open.slice(this.#head);
       this.#head = 0;
@@ -234,43 +237,20 @@ export class Partition<C> {
 
   #tick(): void {
     this.#putAway();
-    this.#writing ??= this.#writeCheckpoint().finally(() => { this.#writing = undefined; });
-  }
-
-  /** Takes the checkpoint over for this epoch: no former owner can write it from here on. */
-  async #fence(): Promise<Checkpoint> {
-    const subject = skuPartition.checkpoint(this.number);
-    for (;;) {
-      const { value, revision } = await this.#ports.records.read<Checkpoint>(subject);
-      const mine: Checkpoint = { v: 1, epoch: this.#epoch, seq: value?.seq ?? 0, due: value?.due ?? {} };
-      try {
-        this.#revision = await this.#ports.records.put(subject, mine, revision, maxCheckpointBytes);
-        return mine;
-      } catch (error) {
-        if (!(error instanceof PublishError && error.isConflict)) throw error;
-      }
+    const silentTo = this.lag === 0 ? this.#seat?.toldTo ?? 0 : 0;
+    if (silentTo > this.#seq + (this.#dirty ? 0 : silentMost)) {
+      this.#seq = silentTo;
+      this.#dirty = true;
     }
+    if (!this.#dirty || (this.#since < fewMessages && ++this.#waited < fewPauses)) return;
+    this.#since = this.#waited = 0;
+    this.#writing ??= this.#writeCheckpoint().finally(() => { this.#writing = undefined; });
   }
 
   async #writeCheckpoint(): Promise<void> {
     if (!this.#dirty) return;
     this.#dirty = false;
-    const { records, log, onLost } = this.#ports;
-    const subject = skuPartition.checkpoint(this.number);
-    const checkpoint: Checkpoint = { v: 1, epoch: this.#epoch, seq: this.#seq, due: this.#due.entries() };
-    try {
-      this.#revision = await records.put(subject, checkpoint, this.#revision, maxCheckpointBytes);
-      this.#complained = false;
-    } catch (error) {
-      this.#dirty = true;
-      const stored = await records.get<Checkpoint>(subject).catch(() => undefined);
-      if (stored?.value.epoch === this.#epoch) this.#revision = stored.revision; // Our own, whose answer was lost.
-      else if (stored && !this.#stop.signal.aborted) onLost(`epoch ${stored.value.epoch} has the checkpoint`);
-      if ((!stored || error instanceof RecordError) && !this.#complained) {
-        this.#complained = true;
-        log.warn({ err: error, partition: this.number }, 'checkpoint could not be written, trying on');
-      }
-    }
+    if (!await this.#checkpoint.write({ seq: this.#seq, due: this.#due.entries() })) this.#dirty = true;
   }
 }
 

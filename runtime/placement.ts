@@ -3,7 +3,7 @@
  * rendezvous hash, so every node computes the same owner without a coordinator. Ownership is an epoch record taken
  * by compare-and-set; its revision is the epoch. See nats-findings A4 and docs/decisions/0001.
  */
-import type { JetStreamClient } from '@nats-io/jetstream';
+import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
 import type { Membership } from './membership.ts';
 import { PublishError } from './publisher.ts';
@@ -51,7 +51,10 @@ export function ownerOf(unit: string, live: readonly string[]): string | undefin
 
 /** Units that change hands at the same time: few, so that none waits behind many. */
 const maxChanging = 16;
-/** A unit given up is not taken again at once; doubled each time, up to the second. */
+/**
+ * A unit that failed is not taken again at once; doubled each time, up to the second. What is no fault of the unit, a
+ * broker that did not answer or another owner, adds nothing: faults that follow each other must not leave it unserved.
+ */
 const restMs = [500, 30_000] as const;
 
 export class Placement {
@@ -73,7 +76,7 @@ export class Placement {
   #timer: NodeJS.Timeout | undefined;
   #leaving = false;
 
-  constructor(js: JetStreamClient, options: { units: Unit[]; membership: Membership; records: Records; log: Logger }) {
+  constructor(nc: NatsConnection, options: { units: Unit[]; membership: Membership; records: Records; log: Logger }) {
     this.#units = new Map(options.units.map(unit => [unit.id, unit]));
     this.#byEpoch = new Map(options.units.map(unit => [unit.epoch, unit]));
     this.#membership = options.membership;
@@ -84,7 +87,7 @@ export class Placement {
     this.#readers = ([['KV_sku', '$KV.sku.*._epoch'], ['KV_channel', '$KV.channel.*._epoch']] as const).map(([stream, filter]) => {
       const caughtUp = Promise.withResolvers<void>();
       ready.push(caughtUp.promise);
-      return new Reader(js, {
+      return new Reader(nc, {
         stream,
         filter,
         from: 'last-per-subject',
@@ -109,6 +112,12 @@ export class Placement {
     return [...this.#held.keys()];
   }
 
+  /** Ids of the units that should be worked on here by now, and are not. */
+  get owed(): string[] {
+    const { takers } = this.#membership;
+    return [...this.#units.keys()].filter(id => ownerOf(id, takers) === this.#node && this.#held.get(id)?.failed !== false);
+  }
+
   /**
    * Compares what is with what should be, and changes what differs: takes what should be ours and is free, lets go of
    * what should be another's or was taken. Called on every change and four times a second, so nothing rests on a
@@ -126,18 +135,29 @@ export class Placement {
       const wanted = ownerOf(unit.id, takers) === this.#node;
       if (held && (!wanted || held.failed)) this.#change(unit, () => this.#release(unit));
       else if (!held && wanted && this.#isFree(unit, live)) this.#change(unit, () => this.#take(unit));
-      else if (!held && !wanted && this.#seen.get(unit.id)?.epoch.owner === this.#node) this.#change(unit, () => this.#handOver(unit, this.#seen.get(unit.id)!.revision));
+      else if (!held && !wanted && this.#seen.get(unit.id)?.epoch.owner === this.#node) this.#change(unit, async () => { await this.#handOver(unit, this.#seen.get(unit.id)!.revision); });
     }
   }
 
-  /** Gives a unit up because it cannot be worked on here; it is taken again after a rest. */
+  /** Gives a unit up because it cannot be worked on here; it is taken again after a rest, or at once if another had it. */
   giveUp(id: string, reason: string): void {
     const held = this.#held.get(id);
     if (!held || held.failed) return;
     this.#log.warn({ unit: id, reason }, 'unit given up');
     held.failed = true;
-    this.#rest(id);
     this.settle();
+  }
+
+  /** Lets go of a unit and takes it again, under settings that have changed; one that is not held is left alone. */
+  async renew(id: string): Promise<void> {
+    const unit = this.#units.get(id);
+    while (this.#busy.has(id)) await this.#busy.get(id);
+    if (!unit || !this.#held.has(id) || this.#leaving) return;
+    this.#change(unit, async () => {
+      await this.#release(unit);
+      await this.#take(unit);
+    });
+    await this.#busy.get(id);
   }
 
   /** Hands everything over, a few at a time. The membership must say `leaving` before, or nobody takes it. */
@@ -153,11 +173,12 @@ export class Placement {
     await Promise.all(this.#readers.map(reader => reader.stop()));
   }
 
-  #rest(id: string): void {
+  #rest(id: string, isItsFault = true): void {
     const now = performance.now();
     const before = this.#failed.get(id);
-    const rest = before && now - before.until < restMs[1] ? before.restMs : restMs[0];
-    this.#failed.set(id, { restMs: Math.min(restMs[1], rest * 2), until: now + rest });
+    const next = before && now - before.until < restMs[1] ? before.restMs : restMs[0];
+    const rest = isItsFault ? next : restMs[0];
+    this.#failed.set(id, { restMs: isItsFault ? Math.min(restMs[1], rest * 2) : next, until: now + rest });
   }
 
   #isFree(unit: Unit, live: readonly string[]): boolean {
@@ -199,16 +220,17 @@ export class Placement {
     const revision = await this.#write(unit, { owner: this.#node, run: this.#membership.run, at: Date.now() }, this.#seen.get(unit.id)?.revision ?? 0);
     if (revision === undefined) return;
     const owned = await unit.acquire(revision).catch((error: unknown) => {
-      this.#rest(unit.id);
+      this.#rest(unit.id, !(error instanceof PublishError));
       throw error;
     });
     this.#held.set(unit.id, { owned, revision, failed: false });
   }
 
   async #release(unit: Unit): Promise<void> {
-    const { revision } = this.#held.get(unit.id)!;
+    const { revision, failed } = this.#held.get(unit.id)!;
     await this.#drop(unit);
-    await this.#handOver(unit, revision);
+    const wasOurs = await this.#handOver(unit, revision);
+    if (failed && wasOurs) this.#rest(unit.id);
   }
 
   /** Ends our work. */
@@ -219,9 +241,9 @@ export class Placement {
     this.#held.delete(unit.id);
   }
 
-  /** The next owner need not wait for the TTL. */
-  async #handOver(unit: Unit, revision: number): Promise<void> {
-    await this.#write(unit, { ...nobody, at: Date.now() }, revision);
+  /** The next owner need not wait for the TTL. @returns whether it was ours to hand over */
+  async #handOver(unit: Unit, revision: number): Promise<boolean> {
+    return await this.#write(unit, { ...nobody, at: Date.now() }, revision) !== undefined;
   }
 
   /** @returns the epoch if it is as wanted now, whatever became of the answer; undefined when another was quicker */

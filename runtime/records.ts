@@ -3,8 +3,8 @@
  * record is its sequence in the bucket's stream; 0 means that there is none.
  */
 import { encodeJson } from './codec.ts';
+import { lastMessage } from './last-message.ts';
 import type { Publisher } from './publisher.ts';
-import { PublishError } from './publisher.ts';
 
 export interface Stored<T> { value: T; revision: number }
 
@@ -48,16 +48,12 @@ export class Records {
    */
   async read<T>(subject: string): Promise<{ value?: T; revision: number }> {
     const bucket = subject.slice('$KV.'.length, subject.indexOf('.', '$KV.'.length));
-    const reply = await this.#publisher.request(`$JS.API.STREAM.MSG.GET.KV_${bucket}`, encodeJson({ last_by_subj: subject }));
-    const answer = JSON.parse(Buffer.from(reply).toString()) as { error?: { err_code: number; description: string }; message?: { seq: number; data?: string } };
-    if (answer.error) {
-      if (answer.error.err_code === 10037) return { revision: 0 };
-      throw new PublishError(`read of ${subject}: ${answer.error.description}`, answer.error.err_code);
-    }
-    const { seq, data } = answer.message!;
-    if (data === undefined || data === '') return { revision: seq };
+    const last = await lastMessage(this.#publisher, `KV_${bucket}`, subject);
+    if (!last) return { revision: 0 };
+    const { seq, data } = last;
+    if (data === undefined) return { revision: seq };
     try {
-      return { value: JSON.parse(Buffer.from(data, 'base64').toString()) as T, revision: seq };
+      return { value: JSON.parse(data.toString()) as T, revision: seq };
     } catch (error) {
       throw new RecordError(`${subject} is not JSON: ${(error as Error).message}`, seq, error);
     }
@@ -65,11 +61,12 @@ export class Records {
 
   /**
    * @param most bytes it may take
+   * @param onSending told of the bytes before they leave
    * @returns the new revision
    * @throws {PublishError} `isConflict` when another revision is there, `isUnknown` when no answer came
    * @throws {RecordError} before anything is sent
    */
-  async put(subject: string, value: unknown, revision: number, most = maxRecordBytes): Promise<number> {
+  async put(subject: string, value: unknown, revision: number, most = maxRecordBytes, onSending?: (data: Uint8Array) => void): Promise<number> {
     let data: Uint8Array;
     try {
       data = encodeJson(value);
@@ -77,6 +74,7 @@ export class Records {
       throw new RecordError(`${subject} cannot be written as JSON: ${(error as Error).message}`, 0, error);
     }
     if (data.length > most) throw new RecordError(`${subject} would take ${data.length} bytes, ${most} at most`);
+    onSending?.(data);
     return (await this.#publisher.publish(subject, data, undefined, revision)).seq;
   }
 

@@ -3,118 +3,221 @@
  * its checkpoint only past what the SKU journals have. What cannot be understood becomes a dead letter; nothing else
  * stops.
  */
-import type { JetStreamClient, JsMsg } from '@nats-io/jetstream';
+import { isUtf8 } from 'node:buffer';
+import type { NatsConnection, Subscription } from 'nats';
 import type { Logger } from 'pino';
-import { MalformedError } from '../actors/sku/ingest/native.ts';
+import type { Move, MoveLimit } from '../actors/channel/governor.ts';
+import type { Concern } from '../actors/reconciler/progress.ts';
+import type { Mapping } from '../actors/sku/ingest/mapping.ts';
 import type { NativeFact } from '../actors/sku/ingest/native.ts';
-import { encodeJournal, journalHeaders } from './codec.ts';
-import { perform } from './perform.ts';
+import { MalformedError } from '../actors/sku/ingest/refusal.ts';
+import { Alarms } from './alarms.ts';
+import { inBatches } from './batches.ts';
+import { fact, intake, letter, rawOf } from './intake.ts';
+import type { Send } from './intake.ts';
+import { storedMessage } from './last-message.ts';
 import type { Owned } from './placement.ts';
 import type { Publisher } from './publisher.ts';
+import { servePreview } from './preview.ts';
 import { Reader } from './reader.ts';
 import type { Records } from './records.ts';
-import { channelRecord, escapeKey, ingestSubject, keyFor, skuSubject, streams } from './subjects.ts';
+import type { RhythmWatch } from './rhythm.ts';
+import type { StreamMessage } from './stream-message.ts';
+import { channelRecord, escapeKey, ingestSubject, streams } from './subjects.ts';
 
 export interface SourcePorts {
   source: string;
   node: string;
-  /** Understands one raw message. @throws {MalformedError} */
+  /** Understands one raw message in Plumb's own format. @throws {MalformedError} */
   parse(source: string, text: string): NativeFact;
-  js: JetStreamClient;
+  /** Understands the messages instead, where the source has a format of its own. */
+  mapping?: Mapping | undefined;
+  nc: NatsConnection;
   publisher: Publisher;
   records: Records;
+  /** Listens for silence, where the source has a rhythm. */
+  rhythm?: RhythmWatch | undefined;
+  /** Longer than this no message may be on its way into the SKU journals, ms. */
+  stuckMs?: number;
+  /** Of a snapshot, past which a person has to look first; and what a unit is worth, where that is known. */
+  limits?: Record<Move, MoveLimit>;
+  priceOf?(sku: string): number | undefined;
   log: Logger;
+  /** The last time that the broker lost what it had acknowledged: sequences may name other messages since. */
+  loss?: string | undefined;
 }
 
 /** Messages read and not yet in the SKU journals; the reader waits above it. */
 const maxOpen = 1_000;
+/** Of one message that are under way. */
+const sendsAtOnce = 500;
+
+/** Shorter than INGEST keeps messages. */
+const keptMs = 20 * 86_400_000;
+
+/** `at`: when the broker stored that message, epoch ms. `lost`: the same of the last one that it has lost. */
+interface SourceRecord { source: string; seq: number; at?: number; lost?: string; ignored?: Record<string, number> }
 
 export class SourceOwner implements Owned {
   readonly #p: SourcePorts;
   #reader: Reader | undefined;
-  #open: { seq: number; done: boolean }[] = [];
+  #open: { seq: number; at: number; since: number; done: boolean }[] = [];
+  readonly #alarms: Alarms;
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Rows that said nothing about stock, by reason. */
+  #ignored: Record<string, number> = {};
   #checkpoint = 0;
+  /** When the broker stored it. */
+  #checkpointAt = 0;
+  /** When a message was stored that the journal lost, as this source found out by itself. */
+  #lost: string | undefined;
   #saved = 0;
   #stopping = false;
   #timer: NodeJS.Timeout | undefined;
   #resume: (() => void) | undefined;
+  #preview: Subscription | undefined;
 
   constructor(ports: SourcePorts) {
     this.#p = ports;
+    this.#alarms = new Alarms({ unit: `source.${ports.source}`, name: ports.source, ...ports });
   }
 
   async start(): Promise<void> {
-    const { source, js, records, node, log } = this.#p;
-    const stored = await records.get<{ seq: number }>(channelRecord.state(`source.${source}`));
+    const { source, nc, records, rhythm, node, log } = this.#p;
+    await rhythm?.load();
+    await this.#alarms.load();
+    const stored = await records.get<SourceRecord>(channelRecord.state(`source.${source}`));
+    this.#ignored = { ...stored?.value.ignored };
     this.#checkpoint = this.#saved = stored?.value.seq ?? 0;
-    this.#reader = new Reader(js, {
+    this.#checkpointAt = stored?.value.at ?? 0;
+    this.#lost = stored?.value.lost;
+    const isThere = await this.#isThere();
+    if (!isThere) {
+      log.warn({ source, seq: this.#checkpoint }, 'the broker does not have the message that was taken in last: what it stored since is read again');
+      this.#lost = String(this.#checkpointAt);
+      this.#checkpoint = 0;
+    }
+    this.#reader = new Reader(nc, {
       stream: streams.ingest,
       filter: ingestSubject(source),
-      from: this.#checkpoint + 1,
+      from: isThere ? this.#checkpoint + 1 : new Date(this.#checkpointAt),
       name: `source-${source}-${node}`,
-      onMessage: message => this.#arrive(message),
+      onMessage: message => {
+        rhythm?.heard(message.at);
+        return this.#arrive(message);
+      },
+      onCaughtUp: () => rhythm?.watch(),
       onError: error => log.warn({ err: error, source }, 'source reader broke, reading on'),
     });
-    this.#timer = setInterval(() => { void this.#save(); }, 500);
+    const { limits, priceOf = () => undefined } = this.#p;
+    if (limits) this.#preview = servePreview(nc, { ...this.#p, limits, priceOf, now: Date.now });
+    this.#timer = setInterval(() => {
+      this.#alarms.look(this.#concerns(Date.now()), Date.now());
+      void this.#save();
+    }, 500);
+  }
+
+  /** Sequence of the last message that is taken in. */
+  get position(): number {
+    return this.#checkpoint;
   }
 
   async release(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#timer);
+    this.#preview?.unsubscribe();
     this.#resume?.();
     await this.#reader?.stop();
+    await this.#p.rhythm?.stop();
+    await this.#alarms.stop();
     await this.#save();
   }
 
-  #arrive(message: JsMsg): void | Promise<void> {
-    const entry = { seq: message.seq, done: false };
+  #arrive(message: StreamMessage): void | Promise<void> {
+    const entry = { seq: message.seq, at: message.at, since: Date.now(), done: false };
     this.#open.push(entry);
-    void this.#take(message.string(), message.seq, message.headers?.get('Nats-Msg-Id')).then(() => {
+    void (this.#p.mapping ? this.#inTurn(this.#p.mapping, message) : this.#take(message)).then(() => {
       entry.done = true;
       this.#advance();
     });
     if (this.#open.length > maxOpen) return new Promise(resolve => { this.#resume = resolve; });
   }
 
-  async #take(text: string, seq: number, messageId: string | undefined): Promise<void> {
-    const { source, publisher, parse, log } = this.#p;
-    let understood: { subject: string; fact: NativeFact } | undefined;
-    let refused: Error | undefined;
+  #take(message: StreamMessage): Promise<unknown> {
+    const { source, parse } = this.#p;
+    const { seq } = message;
+    const text = message.string();
+    let send: Send;
     try {
-      const fact = parse(source, text);
-      understood = { subject: subjectFor(fact), fact };
+      checkText(message);
+      send = fact(source, seq, undefined, parse(source, text), this.#loss);
     } catch (error) {
-      refused = error as Error;
-      if (!(error instanceof MalformedError)) log.error({ err: error, source, seq }, 'source message broke its mapping');
+      send = this.#refuse(message, text, error as Error);
     }
+    return this.#untilDone(seq, send);
+  }
+
+  /** Mappings take their time: each message waits for the one before it, so that facts keep their order. */
+  #inTurn(mapping: Mapping, message: StreamMessage): Promise<unknown> {
+    const mapped = this.#turn.then(() => this.#map(mapping, message));
+    // The facts of one message may be many; the next one is read when they are on their way, and written when they are there.
+    this.#turn = mapped.then(sends => (sends.length > 1 ? this.#allDone(message.seq, sends) : undefined));
+    return mapped.then(sends => (sends.length > 1 ? this.#turn : this.#allDone(message.seq, sends)));
+  }
+
+  async #map(mapping: Mapping, message: StreamMessage): Promise<Send[]> {
+    const { source, log } = this.#p;
+    const { seq } = message;
+    try {
+      checkText(message);
+      const { sends, mapped: { notes, ignored } } = await intake(source, mapping, rawOf(message), Date.now, this.#loss);
+      if (notes.length > 0) log.warn({ source, seq, notes }, 'source message contradicts itself');
+      for (const [reason, rows] of Object.entries(ignored)) this.#ignored[reason] = (this.#ignored[reason] ?? 0) + rows;
+      return sends;
+    } catch (error) {
+      return [this.#refuse(message, message.string(), error as Error)];
+    }
+  }
+
+  #refuse(message: StreamMessage, text: string, error: Error): Send {
+    const { source, log } = this.#p;
+    const { seq } = message;
+    if (!(error instanceof MalformedError)) log.error({ err: error, source, seq }, 'source message broke its mapping');
+    const id = message.header('Nats-Msg-Id');
+    return letter(source, { seq, text, ...(id !== undefined && id !== '' && { id }) }, { error }, undefined, Date.now(), this.#loss);
+  }
+
+  async #allDone(seq: number, sends: readonly Send[]): Promise<void> {
+    await inBatches(sends, sendsAtOnce, send => this.#untilDone(seq, send));
+  }
+
+  async #untilDone(seq: number, send: Send): Promise<unknown> {
+    const { source, publisher, log } = this.#p;
     for (let attempt = 1; !this.#stopping; attempt++) {
       try {
-        if (understood) {
-          const { subject, fact } = understood;
-          await publisher.publish(subject, encodeJournal(fact.fact), journalHeaders({ id: `in:${source}:${seq}`, cause: `ingest:${seq}`, correlation: `${source}:${fact.id}` }));
-        } else {
-          const { field, value } = refused instanceof MalformedError ? refused : { field: '', value: undefined };
-          await perform(publisher, [{
-            to: ['dead', 'malformed', source, messageId === undefined || messageId === '' ? String(seq) : keyFor(messageId)],
-            id: `dead:malformed:${source}:${seq}`,
-            body: { class: 'malformed', source, seq, field, value, message: refused!.message, heals: 'a corrected message from the source', raw: text.slice(0, 100_000), at: Date.now() },
-          }]);
-        }
-        return;
+        return await send(publisher);
       } catch (error) {
         log.warn({ err: error, source, seq }, 'source message could not be journaled, trying again');
         await new Promise(resolve => setTimeout(resolve, Math.min(2_000, 100 * 2 ** attempt)));
       }
     }
     // Given up with the unit: the next owner reads it again.
-    await new Promise(() => {});
+    return new Promise(() => {});
+  }
+
+  /** A message that does not come into the SKU journals holds all behind it. */
+  #concerns(now: number): Concern[] {
+    const { source, stuckMs = 30_000 } = this.#p;
+    const [oldest] = this.#open;
+    if (!oldest || now - oldest.since <= stuckMs) return [];
+    return [{ what: 'stuck', severity: 'high', measured: now - oldest.since, promised: stuckMs, action: `message ${oldest.seq} of ${source} is read and not taken in, and those behind it wait: look at the node's log and at the broker` }];
   }
 
   #advance(): void {
     let n = 0;
     while (this.#open[n]?.done) n += 1;
     if (n === 0) return;
-    this.#checkpoint = this.#open[n - 1]!.seq;
+    ({ seq: this.#checkpoint, at: this.#checkpointAt } = this.#open[n - 1]!);
     this.#open = this.#open.slice(n);
     if (this.#resume && this.#open.length < maxOpen / 2) {
       this.#resume();
@@ -122,19 +225,30 @@ export class SourceOwner implements Owned {
     }
   }
 
+  /** Sequences name other messages since then: facts that follow from them have other ids. */
+  get #loss(): string | undefined {
+    const parts = [this.#p.loss, this.#lost].filter(part => part !== undefined);
+    return parts.length > 0 ? parts.join('.') : undefined;
+  }
+
+  /** A journal that went back has another message in its place, or none (docs/decisions/0025). */
+  async #isThere(): Promise<boolean> {
+    if (this.#checkpointAt === 0) return true;
+    const found = await storedMessage(this.#p.publisher, streams.ingest, { seq: this.#checkpoint });
+    // What was kept for as long as the journal keeps anything is gone in good order.
+    return found ? found.at === this.#checkpointAt : Date.now() - this.#checkpointAt > keptMs;
+  }
+
   async #save(): Promise<void> {
     if (this.#checkpoint === this.#saved) return;
     const seq = this.#checkpoint;
+    const at = this.#checkpointAt;
     // Only bounds the replay; what is read again is dropped by the SKU as already applied.
-    await this.#p.records.set(channelRecord.state(`source.${this.#p.source}`), { source: escapeKey(this.#p.source), seq }).then(() => { this.#saved = seq; }, () => undefined);
+    await this.#p.records.set(channelRecord.state(`source.${this.#p.source}`), { source: escapeKey(this.#p.source), seq, at, ...(this.#lost !== undefined && { lost: this.#lost }), ...(this.#p.mapping && { ignored: this.#ignored }) }).then(() => { this.#saved = seq; }, () => undefined);
   }
 }
 
-/** @throws {MalformedError} for a SKU that has no subject, being too long once it is escaped */
-function subjectFor({ sku }: NativeFact): string {
-  try {
-    return skuSubject(sku);
-  } catch (error) {
-    throw new MalformedError('sku', sku, (error as Error).message);
-  }
+/** Bytes that are no text would all read as the same character, and two SKUs become one. @throws {MalformedError} */
+function checkText({ data }: StreamMessage): void {
+  if (!isUtf8(data)) throw new MalformedError('', Buffer.from(data).toString('latin1'), 'is no UTF-8');
 }

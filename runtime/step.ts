@@ -35,8 +35,8 @@ export function stepper<C>(machine: AnyStateMachine): Stepper<C> {
     actionExecutor: (action: ExecutableActionsFrom<AnyStateMachine>) => { requests.push(action as Request); },
   };
   return {
-    initial: context => machine.resolveState({ value: initialValue(machine), context }),
-    restore: ({ value, context }) => machine.resolveState({ value: value as never, context }),
+    initial: context => slim(machine.resolveState({ value: initialValue(machine), context })),
+    restore: ({ value, context }) => slim(machine.resolveState({ value: value as never, context })),
     step(state, event, effects) {
       requests = [];
       const after = machine.transition(state, event as EventFrom<AnyStateMachine>, scope as never) as AnyMachineSnapshot;
@@ -44,9 +44,25 @@ export function stepper<C>(machine: AnyStateMachine): Stepper<C> {
         const effect = toEffect(request);
         if (effect) effects.push(effect);
       }
-      return after;
+      return slim(after);
     },
   };
+}
+
+/** Each snapshot has a set of tags and two maps of its own: 370 bytes of a hot actor, and nothing in them. */
+const noTags: Set<string> = new Set();
+const nothing = Object.freeze({});
+
+function slim(state: AnyMachineSnapshot): AnyMachineSnapshot {
+  if (state.tags.size === 0) state.tags = noTags;
+  if (isEmpty(state.children)) state.children = nothing;
+  if (isEmpty(state.historyValue)) state.historyValue = nothing;
+  return state;
+}
+
+function isEmpty(map: object): boolean {
+  for (const _ in map) return false;
+  return true;
 }
 
 function initialValue(machine: AnyStateMachine): never {

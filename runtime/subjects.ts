@@ -12,10 +12,14 @@ export const streams = {
   attempt: 'ATTEMPT',
   alert: 'ALERT',
   dead: 'DEAD',
+  exposure: 'EXPOSURE',
+  ask: 'ASK',
   skuRecords: 'KV_sku',
   channelRecords: 'KV_channel',
   listings: 'KV_listing',
   members: 'KV_member',
+  settings: 'KV_settings',
+  shadow: 'KV_shadow',
 } as const;
 
 /**
@@ -38,6 +42,11 @@ export function unescapeKey(token: string): string {
 
 function hexEscape(character: string): string {
   return `=${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+/** The token of a key: the last of its journal's or its record's subject. */
+export function lastToken(subject: string): string {
+  return subject.slice(subject.lastIndexOf('.') + 1);
 }
 
 /** A name from outside as a key that has a token: one that has none is told by its beginning and a digest of the rest. */
@@ -80,6 +89,18 @@ export function skuSubject(sku: string): string {
   return `sku.${partitionOf(sku)}.${escapeKey(sku)}`;
 }
 
+export const listingSubject = (account: string, sku: string): string => `$KV.listing.${escapeKey(account)}.${escapeKey(sku)}`;
+/** A rule that people set: beside the listings of its bucket, which have one token less. */
+export const ruleSubject = (account: string, sku: string): string => `$KV.listing.rules.${escapeKey(account)}.${escapeKey(sku)}`;
+
+/** What was compared of a SKU while an account is not live for it. */
+export const shadowSubject = (account: string, sku: string): string => `$KV.shadow.${escapeKey(account)}.${escapeKey(sku)}`;
+
+/** Tokens of a SKU's journal subject, for effects; undefined for a name that has none. */
+export function skuAddress(sku: string): string[] | undefined {
+  return keyFor(sku) === sku ? ['sku', String(partitionOf(sku)), sku] : undefined;
+}
+
 /** A SKU's record in KV: `$KV.sku.<partition>.<key>`. */
 export function skuRecordSubject(sku: string): string {
   return `$KV.sku.${partitionOf(sku)}.${escapeKey(sku)}`;
@@ -96,14 +117,38 @@ export const skuPartition = {
 export const channelRecord = {
   epoch: (unit: string): string => `$KV.channel.${escapeKey(unit)}._epoch`,
   state: (unit: string): string => `$KV.channel.${escapeKey(unit)}.state`,
+  imported: (unit: string): string => `$KV.channel.${escapeKey(unit)}.import`,
+  stage: (unit: string): string => `$KV.channel.${escapeKey(unit)}.stage`,
+  rhythm: (unit: string): string => `$KV.channel.${escapeKey(unit)}.rhythm`,
+  alarms: (unit: string): string => `$KV.channel.${escapeKey(unit)}.alarms`,
   findings: (unit: string): string => `$KV.channel.${escapeKey(unit)}.findings`,
+  bulk: (unit: string): string => `$KV.channel.${escapeKey(unit)}.bulk`,
 };
 
+/** The settings under which SKU journals are folded, with their history. */
+export const skuSettingsSubject = '$KV.settings.sku';
+
+/** What `plumb doctor` stores, to see that it can. */
+export const doctorSubject = '$KV.channel.doctor._check';
+
+/** What was rebuilt after the broker was lost, and whether that is over; no account's name begins so. */
+export const rebuildSubject = '$KV.channel._rebuild.state';
+
 export const ingestSubject = (source: string): string => `ingest.${escapeKey(source)}`;
+/** What people made of a whole account: beside its attempts, under a name that no SKU's token can have. */
+export const controlSubject = (account: string): string => `attempt.${escapeKey(account)}._control`;
+/** Calls that carried several jobs, all of which went well: one message each, under a name that no SKU's token can have. */
+export const callSubject = (account: string): string => `attempt.${escapeKey(account)}._call`;
 export const attemptSubject = (account: string, sku: string): string => `attempt.${escapeKey(account)}.${escapeKey(sku)}`;
 export const driftSubject = (severity: string, account: string, sku: string): string =>
   `drift.${severity}.${escapeKey(account)}.${escapeKey(sku)}`;
+/** A SKU's actor asks its source for what the SKU has now; every key of a source with `>`. */
+export const askSubject = (source: string, sku = ''): string => `ask.${escapeKey(source)}.${sku === '' ? '>' : escapeKey(sku)}`;
 /** `origin` is the account or source the failure came from. */
 export const deadSubject = (kind: string, origin: string, key: string): string =>
   `dead.${kind}.${escapeKey(origin)}.${escapeKey(key)}`;
+/** The last time that the broker lost what it had acknowledged; no account's name begins so. */
+export const brokerLossSubject = '$KV.channel._broker.loss';
+/** Takes up sequences of the SKU journal that were given out once and lost: no partition's. */
+export const lostSubject = 'sku._lost';
 export const memberSubject = (node: string): string => `$KV.member.${escapeKey(node)}`;

@@ -12,7 +12,7 @@
  * A key whose actor throws is quarantined alone: its record stays at what was applied before, and later messages wait
  * in the journal until a person releases it.
  */
-import type { JetStreamClient } from '@nats-io/jetstream';
+import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
 import type { ActorKind, ActorRecord, PublishEffect, Quarantine } from './actor.ts';
 import { asStored, PoisonError, fold, fresh, restored } from './handle.ts';
@@ -23,12 +23,16 @@ import { RecordError, maxRecordBytes } from './records.ts';
 import type { Records } from './records.ts';
 
 export interface TurnPorts<C> {
-  js: JetStreamClient;
+  nc: NatsConnection;
   records: Records;
   kind: ActorKind<C>;
   log: Logger;
   /** Performs what a stored record asks for; resolves when it is durable. A repeat is harmless. */
   perform(effects: readonly PublishEffect[]): Promise<void>;
+  /** Told of each record that is being stored, by its subject and bytes, but for those of quarantined keys. */
+  onStoring?(subject: string, record: ActorRecord<C>, data: Uint8Array): void;
+  /** And when it is. */
+  onStored?(subject: string, record: ActorRecord<C>, revision: number): void;
 }
 
 /** An actor as its owner holds it. */
@@ -179,7 +183,7 @@ class Turn<C> {
       await this.#quarantine(record, revision, 'version', quarantined.seq, error as Error);
       return true;
     }
-    const missed = await readAgain(this.#ports.js, this.#slot.journal, { from: applied + 1, to: release.seq }, this.#signal);
+    const missed = await readAgain(this.#ports.nc, this.#slot.journal, { from: applied + 1, to: release.seq }, this.#signal);
     this.#messages = [...missed, ...this.#batch.filter(({ seq }) => seq > release.seq)];
     this.#slot.kept = hot;
     return true;
@@ -216,10 +220,13 @@ class Turn<C> {
   async #store<K extends Hot<C> | Held>(kept: K): Promise<K> {
     const { record } = kept;
     // A held record was never restored: it goes back as it came.
-    const stands = isHeld<C>(kept) ? record : asStored(this.#ports.kind, record as ActorRecord<C>);
-    const revision = await this.#ports.records.put(this.#slot.record, stands, kept.revision, record.quarantined ? maxHeldBytes : undefined);
+    const { records, kind } = this.#ports;
+    const { record: subject } = this.#slot;
+    const revision = isHeld<C>(kept) ? await records.put(subject, record, kept.revision, maxHeldBytes)
+      : await records.put(subject, asStored(kind, record as ActorRecord<C>), kept.revision, record.quarantined ? maxHeldBytes : undefined, data => this.#ports.onStoring?.(subject, record as ActorRecord<C>, data));
     const stored: K = { ...kept, revision };
     this.#slot.kept = stored;
+    if (!isHeld<C>(stored)) this.#ports.onStored?.(this.#slot.record, stored.record as ActorRecord<C>, revision);
     return stored;
   }
 }

@@ -1,0 +1,115 @@
+/**
+ * What the owner of an account owes SKUs in escrow (docs/exposure.md): a write goes out once and in time or not at all, a
+ * reading is told as it is, and so is how far orders are complete. What a former owner may have sent is not sent again
+ * before its SKU says so.
+ */
+import type { Reading, WriteEntry } from '../../actors/channel/adapter.ts';
+import type { Job } from '../../actors/channel/pending.ts';
+import type { Pair } from '../../actors/reconciler/proof.ts';
+import type { HeldCell } from '../../actors/sku/exposure/record.ts';
+import type { Outlet } from '../../actors/sku/protocol.ts';
+import type { Desk } from './ports.ts';
+
+/** Kept together with a pair while its SKU is in escrow. */
+export class Cells {
+  readonly #desk: Desk;
+  /** SKUs that wait for orders to be complete through then. */
+  readonly #wanting = new Map<string, number>();
+  readonly #held = new Map<string, HeldCell>();
+  /** Versions of intents that were found, not seen to begin, by SKU. */
+  readonly #found = new Map<string, number>();
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+  }
+
+  /** A record was told. @param isFound it stood before this owner had read them all */
+  note(pair: Pair, { intent }: Outlet, cell: HeldCell | undefined, isFound: boolean): void {
+    const { sku } = pair;
+    const before = pair.cell;
+    if (cell === undefined) {
+      delete pair.cell;
+      if (before) this.forget(sku);
+      return;
+    }
+    pair.cell = cell;
+    this.#held.set(sku, cell);
+    if (isFound && cell.intent && intent && before?.intent?.id !== cell.intent.id) {
+      this.#found.set(sku, intent.version);
+      const { ports: { account }, journal } = this.#desk;
+      journal.tell(sku, `on:${account}:${sku}:${intent.version}`, { type: 'owner.new', account });
+    }
+    if (cell.wants === undefined) this.#wanting.delete(sku);
+    else if (cell.wants <= this.#desk.ordersCompleteThrough()) this.#tellComplete(sku, cell.wants);
+    else this.#wanting.set(sku, cell.wants);
+  }
+
+  forget(sku: string): void {
+    this.#held.delete(sku);
+    this.#wanting.delete(sku);
+    this.#found.delete(sku);
+  }
+
+  /**
+   * Cells, the units they may sell, and of those what is reserved for writes in doubt; and cells that something is still to
+   * follow for, be it a write, a reading, or orders that are not complete yet.
+   */
+  get figures(): { cells: number; rights: number; inDoubt: number; moving: number } {
+    let rights = 0;
+    let inDoubt = 0;
+    let moving = 0;
+    for (const cell of this.#held.values()) {
+      rights += cell.rights;
+      inDoubt += cell.intent?.reserved ?? 0;
+      if (cell.intent || cell.mark?.waited || cell.wants !== undefined || cell.leakSince !== undefined) moving += 1;
+    }
+    return { cells: this.#held.size, rights, inDoubt, moving };
+  }
+
+  /** Orders were read further. */
+  ordersRead(): void {
+    const through = this.#desk.ordersCompleteThrough();
+    for (const [sku, wants] of this.#wanting) {
+      if (wants > through) continue;
+      this.#wanting.delete(sku);
+      this.#tellComplete(sku, wants);
+    }
+  }
+
+  #tellComplete(sku: string, wants: number): void {
+    const { ports: { account }, journal } = this.#desk;
+    journal.tell(sku, `oc:${account}:${sku}:${wants}`, { type: 'orders.complete', account, through: this.#desk.ordersCompleteThrough() });
+  }
+
+  /**
+   * Just before a write is sent. `late`: its time is over, and it was not sent by us; `idle`: it is no write in doubt any
+   * more, or one that somebody else may have sent.
+   */
+  verdict({ sku, signature, version }: Job, { intent }: HeldCell): 'send' | 'late' | 'idle' {
+    if (intent?.id !== signature || this.#found.get(sku) === version) return 'idle';
+    return this.#now() < intent.sendBy ? 'send' : 'late';
+  }
+
+  /** What a write of a SKU in escrow is conditional on is stored with it. */
+  last(sku: string): Pick<WriteEntry, 'last'> {
+    const { from, version } = this.#desk.pairs.get(sku)?.cell?.intent ?? {};
+    return from === undefined ? {} : { last: { quantity: from, ...(version !== undefined && { version }) } };
+  }
+
+  /** Tells a reading, where it is news or was asked for. */
+  tell(pair: Pair, cell: HeldCell, { quantity, version }: Reading, beganAt: number): void {
+    const at = beganAt + Math.round(this.#now() - Date.now());
+    const { ask, shown, suspect, mark, reading, intent } = cell;
+    if (at <= (reading?.at ?? 0)) return;
+    const isAsked = ask !== undefined && at >= ask;
+    const isMoved = intent?.version !== undefined && version !== undefined && version !== reading?.version;
+    if (!isAsked && !isMoved && quantity === shown && !suspect && !mark?.waited) return;
+    const { ports: { account }, journal } = this.#desk;
+    journal.tell(pair.sku, `cr:${account}:${pair.sku}:${at}`, { type: 'cell.read', account, quantity, at, ...(version !== undefined && { tag: version }) });
+  }
+
+  /** By the clock that the SKU's journal is told by. */
+  #now(): number {
+    return this.#desk.ports.now?.() ?? Date.now();
+  }
+}

@@ -1,0 +1,40 @@
+/** The last place before a call that changes a listing: what is not live is refused there, whoever asked for it. */
+import type { ChannelAdapter, WriteEntry } from '../../actors/channel/adapter.ts';
+import { RetryableError } from '../../actors/errors.ts';
+
+/** The same adapter, through which nothing is written of a SKU that is not live. */
+export function gated(adapter: ChannelAdapter, account: string, isLive: (sku: string) => boolean): ChannelAdapter {
+  const check = (entries: readonly WriteEntry[]): void => {
+    const muted = entries.find(({ listing }) => !isLive(listing.sku));
+    if (muted) throw new RetryableError(`${account} is not live for ${muted.listing.sku}: nothing of this call was sent`);
+  };
+  const write: ChannelAdapter['write'] = async (entries, call) => {
+    check(entries);
+    return adapter.write(entries, call);
+  };
+  const { feeds } = adapter;
+  const changed: Partial<ChannelAdapter> = {
+    write,
+    ...(feeds && {
+      feeds: standIn(feeds, {
+        submit: async (entries, call) => {
+          check(entries);
+          return feeds.submit(entries, call);
+        },
+      }),
+    }),
+  };
+  return standIn(adapter, changed);
+}
+
+/** An object with some of its members replaced; the others run on the object itself, private fields and all. */
+export function standIn<T extends object>(of: T, changed: Partial<T>): T {
+  return new Proxy({} as T, {
+    get(_, name) {
+      if (Object.hasOwn(changed, name)) return Reflect.get(changed, name) as unknown;
+      const value = Reflect.get(of, name, of) as unknown;
+      return typeof value === 'function' ? value.bind(of) as unknown : value;
+    },
+    has: (_, name) => Reflect.has(of, name),
+  });
+}
