@@ -4,7 +4,9 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Answers } from './amazon/answers.ts';
+import { feedRoutes } from './amazon/feeds.ts';
 import { listingRoutes } from './amazon/listings.ts';
+import { amazonNotify } from './amazon/notify.ts';
 import { Offers } from './amazon/offers.ts';
 import { orderRoutes } from './amazon/orders.ts';
 import { Lwa } from './amazon/tokens.ts';
@@ -38,6 +40,7 @@ export function openAmazon({ account, clock, applyAfterMs = drawApplyMs }: Amazo
   });
   const lwa = new Lwa(shop, account);
   const answers = new Answers(clock);
+  const signed: string[] = [];
   const offers = new Offers(shop, clock, applyAfterMs);
 
   return {
@@ -46,11 +49,12 @@ export function openAmazon({ account, clock, applyAfterMs = drawApplyMs }: Amazo
     credentials: lwa.credentials,
     // The token endpoint is served beside the API.
     settings: { sellerId, marketplaceId, authUrl: '/' },
-    secrets: () => lwa.secrets(),
+    secrets: () => [...lwa.secrets(), ...signed],
     expireTokens: () => lwa.expireAll(),
     classify,
     throttled: (_request, reply) => answers.throttled(reply),
     failed: (_request, reply) => answers.failed(reply),
+    notify: amazonNotify(sellerId, marketplaceId),
     routes(app: FastifyInstance): void {
       answers.install(app);
       lwa.routes(app);
@@ -60,6 +64,7 @@ export function openAmazon({ account, clock, applyAfterMs = drawApplyMs }: Amazo
         answers.admit(operation, reply);
       };
       listingRoutes(app, { shop, offers, sellerId, marketplaceId, admit });
+      feedRoutes(app, { shop, offers, sellerId, marketplaceId, signed, admit });
       orderRoutes(app, { shop, clock, marketplaceId, admit });
     },
   };
@@ -68,6 +73,8 @@ export function openAmazon({ account, clock, applyAfterMs = drawApplyMs }: Amazo
 function classify({ method, url }: FastifyRequest): CallKind {
   if (url.startsWith('/auth/')) return 'token';
   if (url.startsWith('/orders/')) return 'orders';
+  // A document is nothing without its feed.
+  if (url.startsWith('/feeds/')) return method === 'GET' ? 'read' : url.endsWith('/feeds') ? 'write' : 'other';
   if (url.startsWith('/listings/')) return method === 'GET' ? 'read' : 'write';
   return 'other';
 }

@@ -36,6 +36,8 @@ export interface RunningSandboxes {
   accounts: SandboxAccount[];
   /** Credentials and every token handed out so far. */
   secrets(): string[];
+  /** The marketplaces' clocks run so many times faster from now on. */
+  setScale(scale: number): void;
   close(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export async function startSandboxes(config: SandboxConfig): Promise<RunningSand
   }
   return {
     close,
+    setScale: scale => { clock.scale = scale; },
     secrets: () => running.flatMap(({ vendor }) => vendor.secrets()),
     accounts: running.map(({ vendor, sandbox }) => ({
       account: sandbox.account, channel: sandbox.channel, url: sandbox.url, credentials: vendor.credentials, settings: vendor.settings,
@@ -66,7 +69,10 @@ export async function startSandboxes(config: SandboxConfig): Promise<RunningSand
 if (import.meta.main) {
   const sandboxes = await startSandboxes(JSON.parse(process.argv[2] ?? '{}') as SandboxConfig);
   const parent = underParent(() => sandboxes.close());
-  parent.onMessage(({ type }) => { if (type === 'secrets') parent.tell({ type: 'secrets', secrets: sandboxes.secrets() }); });
+  parent.onMessage(({ type, scale }) => {
+    if (type === 'secrets') parent.tell({ type: 'secrets', secrets: sandboxes.secrets() });
+    if (type === 'clock') sandboxes.setScale(scale as number);
+  });
   parent.ready({ accounts: sandboxes.accounts });
   if (!process.connected) process.stdout.write(`${JSON.stringify({ accounts: sandboxes.accounts })}\n`);
 }

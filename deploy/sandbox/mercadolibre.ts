@@ -9,6 +9,7 @@ import { Shop } from './kit/shop.ts';
 import { Catalogue } from './mercadolibre/catalogue.ts';
 import type { Kind } from './mercadolibre/catalogue.ts';
 import { refuse, throttle } from './mercadolibre/errors.ts';
+import { MissedFeeds } from './mercadolibre/missed.ts';
 import { itemRoutes } from './mercadolibre/items.ts';
 import { Market } from './mercadolibre/market.ts';
 import type { Shape } from './mercadolibre/market.ts';
@@ -43,6 +44,7 @@ export function mercadolibreSandboxOf(shape: Shape & { kinds?: readonly Kind[] }
     });
     const oauth = new Oauth(userId, clock, shop.faults);
     const market = new Market({ site, userId, clock, shop, oauth, catalogue, shape });
+    const missed = new MissedFeeds(market);
     return {
       channel: 'mercadolibre',
       shop,
@@ -54,6 +56,7 @@ export function mercadolibreSandboxOf(shape: Shape & { kinds?: readonly Kind[] }
         itemRoutes(app, market);
         stockRoutes(app, market);
         orderRoutes(app, market);
+        missed.routes(app);
       },
       classify,
       throttled: (request, reply) => isToken(request)
@@ -61,6 +64,15 @@ export function mercadolibreSandboxOf(shape: Shape & { kinds?: readonly Kind[] }
         : throttle(reply),
       failed: (_request, reply) => refuse(reply, 500, 'internal_server_error', 'internal server error'),
       expireTokens: () => oauth.expireAccess(),
+      missed: ({ body }) => missed.add(body),
+      // mercadolibre.md 6.3: no content and no signature; a location's change is told by its user product.
+      notify(event) {
+        const common = { _id: event.id, user_id: Number(userId), application_id: Number(oauth.clientId), attempts: 1, sent: new Date(event.at).toISOString(), received: new Date(event.at).toISOString() };
+        if (event.kind === 'order') return { headers: {}, body: JSON.stringify({ ...common, topic: 'orders_v2', resource: `/orders/${event.order.orderId}` }) };
+        const { itemId, userProductId, kind } = catalogue.registers.get(event.listing.sku)!;
+        const byLocation = kind === 'fullAndFlex' || kind === 'warehouse';
+        return { headers: {}, body: JSON.stringify({ ...common, ...(byLocation ? { topic: 'stock-location', resource: `/user-products/${userProductId}/stock` } : { topic: 'items', resource: `/items/${itemId}` }) }) };
+      },
     };
   };
 }

@@ -1,5 +1,6 @@
 /** Which sandbox stands for which channel. */
 import { amazonSandbox } from './amazon.ts';
+import { bazaarSandbox } from './bazaar.ts';
 import { ebaySandbox } from './ebay.ts';
 import type { SandboxFactory } from './kit/server.ts';
 import { mercadolibreSandbox } from './mercadolibre.ts';
@@ -12,6 +13,7 @@ const sandboxes = {
   shopify: shopifySandbox,
   mercadolibre: mercadolibreSandbox,
   ebay: ebaySandbox,
+  'generic-rest': bazaarSandbox,
 } as const satisfies Record<string, SandboxFactory>;
 
 export type Channel = keyof typeof sandboxes;

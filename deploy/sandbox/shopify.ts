@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
-import { buildSchema, executeSync, getOperationAST, getVariableValues, parse, validate } from 'graphql';
-import type { DocumentNode, GraphQLError, GraphQLResolveInfo, OperationDefinitionNode } from 'graphql';
+import { buildSchema, executeSync, getOperationAST, getVariableValues, GraphQLError, parse, validate } from 'graphql';
+import type { DocumentNode, GraphQLResolveInfo, OperationDefinitionNode } from 'graphql';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parse as parseYaml } from 'yaml';
 import { Bucket } from './kit/clock.ts';
@@ -13,6 +13,7 @@ import type { SandboxClock } from './kit/clock.ts';
 import type { CallKind } from './kit/faults.ts';
 import type { SandboxFactory, SandboxVendor } from './kit/server.ts';
 import { Auth } from './shopify/auth.ts';
+import { shopifyNotify } from './shopify/notify.ts';
 import { actualCost, requestedCost } from './shopify/cost.ts';
 import { Inventory, refuseLongInput } from './shopify/inventory.ts';
 import { orderList, orderOf } from './shopify/orders.ts';
@@ -24,6 +25,9 @@ const version = '2026-07';
 const tokenPath = '/admin/oauth/access_token';
 /** shopify.md 4: one query, else MAX_COST_EXCEEDED. */
 const costMax = 1_000;
+
+/** shopify.md 1 "Scopes". */
+const allScopes = ['read_inventory', 'write_inventory', 'read_locations', 'read_products', 'read_orders'];
 
 const schema = buildSchema(readFileSync(new URL('shopify/admin.graphql', import.meta.url), 'utf8'));
 const idempotent = schema.getDirective('idempotent')!;
@@ -37,6 +41,8 @@ export interface ShopifyOptions extends Partial<Omit<WriteOptions, 'instant'>> {
   orderLagMs?: number;
   /** Objects after which a list ends. */
   deepest?: number;
+  /** What the app was granted. */
+  scopes?: readonly string[];
   /** The cost bucket, where it is not a Standard store's. */
   bucket?: { perSecond: number; burst: number };
 }
@@ -46,10 +52,10 @@ export interface ShopifySandbox extends SandboxVendor { shop: ShopifyShop }
 export const shopifySandbox: SandboxFactory = options => createShopifySandbox(options);
 
 export function createShopifySandbox(options: ShopifyOptions): ShopifySandbox {
-  const { account, clock, grant = 'client-credentials', orderLagMs = 5_000, deepest = 25_000 } = options;
+  const { account, clock, grant = 'client-credentials', orderLagMs = 5_000, deepest = 25_000, scopes = allScopes } = options;
   const { perSecond, burst } = options.bucket ?? points;
   const bucket = new Bucket(clock, perSecond, burst);
-  const auth = new Auth(clock);
+  const auth = new Auth(clock, scopes);
   const shop = new ShopifyShop({ account, clock });
   const instant = instantOf(clock);
   const orders = { lagMs: orderLagMs, deepest, instant };
@@ -57,19 +63,25 @@ export function createShopifySandbox(options: ShopifyOptions): ShopifySandbox {
   const inventory = new Inventory(shop, { deepest, instant });
   const writes = new QuantityWrites(shop, inventory, idempotent, { allOrNothing, refuseNegative, unchangedInChanges, previousAttemptFailed, keyLifeMs, instant });
 
+  /** shopify.md 1 "Missing scope": an error beside `data`, under a 200. */
+  const wants = <Args extends unknown[]>(scope: string, serve: (...args: Args) => unknown) => (...args: Args): unknown => {
+    if (!scopes.includes(scope)) throw new GraphQLError(`Access denied. Required access: \`${scope}\` access scope.`, { extensions: { code: 'ACCESS_DENIED' } });
+    return serve(...args);
+  };
   const node = (id: string): unknown => (id.startsWith('gid://shopify/Order/') ? orderOf(shop, id, orders) : inventory.item(id) ?? inventory.location(id));
   const root = {
-    inventoryItem: ({ id }: { id: string }) => inventory.item(id),
-    location: ({ id }: { id?: string | null }) => inventory.location(id),
+    currentAppInstallation: { __typename: 'AppInstallation', id: 'gid://shopify/AppInstallation/1', accessScopes: scopes.map(handle => ({ __typename: 'AccessScope', handle })) },
+    inventoryItem: wants('read_inventory', ({ id }: { id: string }) => inventory.item(id)),
+    location: wants('read_locations', ({ id }: { id?: string | null }) => inventory.location(id)),
     node: ({ id }: { id: string }) => node(id),
-    nodes: ({ ids }: { ids: string[] }) => {
+    nodes: wants('read_inventory', ({ ids }: { ids: string[] }) => {
       refuseLongInput(ids);
       return ids.map(node);
-    },
-    order: ({ id }: { id: string }) => orderOf(shop, id, orders),
-    orders: (args: Parameters<typeof orderList>[1]) => orderList(shop, args, orders),
-    inventorySetQuantities: ({ input }: { input: SetInput }, _context: unknown, info: GraphQLResolveInfo) =>
-      writes.set(input, info),
+    }),
+    order: wants('read_orders', ({ id }: { id: string }) => orderOf(shop, id, orders)),
+    orders: wants('read_orders', (args: Parameters<typeof orderList>[1]) => orderList(shop, args, orders)),
+    inventorySetQuantities: wants('write_inventory', ({ input }: { input: SetInput }, _context: unknown, info: GraphQLResolveInfo) =>
+      writes.set(input, info)),
   };
 
   /** shopify.md 4: every answer tells its cost and the bucket's state. */
@@ -145,6 +157,7 @@ export function createShopifySandbox(options: ShopifyOptions): ShopifySandbox {
       const requested = 'errors' in query ? 1 : requestedCost(schema, query.document, query.operation, query.variables);
       return reply.code(200).send(throttled(requested, 0));
     },
+    notify: shopifyNotify(auth.clientSecret),
     failed: (_request, reply: FastifyReply) => reply.code(503).send({ errors: 'Service Unavailable' }),
   };
 }

@@ -5,8 +5,10 @@ import type { CallKind } from './kit/faults.ts';
 import type { SandboxFactory, SandboxVendor } from './kit/server.ts';
 import { Shop } from './kit/shop.ts';
 import { edge, refuse } from './walmart/answers.ts';
+import { feedRoutes } from './walmart/feeds.ts';
 import { Gate } from './walmart/gate.ts';
 import { inventoryRoutes } from './walmart/inventory.ts';
+import { walmartNotify } from './walmart/notify.ts';
 import { orderRoutes } from './walmart/orders.ts';
 
 /** walmart.md 2.2: node ids have 17 to 18 digits. */
@@ -18,7 +20,7 @@ const stormWaitMs = 2_000;
 export const walmartSandbox: SandboxFactory = options => walmartAccount({ ...options, soleNode: false });
 
 /** @param soleNode true for an account that has nothing in Walmart's warehouse, and is configured without a node */
-export function walmartAccount({ account, clock, soleNode }: { account: string; clock: SandboxClock; soleNode: boolean }): SandboxVendor {
+export function walmartAccount({ account, clock, soleNode, scopes = { inventory: 'full_access', orders: 'full_access', feeds: 'full_access' } }: { account: string; clock: SandboxClock; soleNode: boolean; scopes?: Record<string, string> }): SandboxVendor {
   const shop = new Shop({
     account,
     clock,
@@ -37,7 +39,15 @@ export function walmartAccount({ account, clock, soleNode }: { account: string; 
     secrets: () => [...Object.values(gate.credentials), ...gate.issued],
     routes(app: FastifyInstance): void {
       app.post('/v3/token', (request, reply) => gate.token(request, reply));
-      inventoryRoutes(app, shop, gate, { own: ownNode, wfs: soleNode ? undefined : wfsNode });
+      // walmart.md 1 "Scopes".
+      app.get('/v3/token/detail', (request, reply) => {
+        if (!gate.admit('getTokenDetail', request, reply)) return reply;
+        const now = clock.now();
+        return reply.send({ expire_at: String(now + clock.real(900_000)), issued_at: String(now), is_valid: true, scopes: { reports: 'view_only', item: 'full_access', ...scopes } });
+      });
+      const nodes = { own: ownNode, wfs: soleNode ? undefined : wfsNode };
+      inventoryRoutes(app, shop, gate, nodes);
+      feedRoutes(app, shop, gate, nodes);
       orderRoutes(app, shop, gate, ownNode);
       app.setNotFoundHandler((_request, reply) =>
         refuse(reply, 'documented', { status: 404, code: 'URI_NOT_FOUND.GMP_GATEWAY_API', description: 'no such URI' }));
@@ -53,6 +63,7 @@ export function walmartAccount({ account, clock, soleNode }: { account: string; 
       }
     },
     expireTokens: () => gate.expireTokens(),
+    notify: walmartNotify(gate.credentials.clientSecret),
   };
 }
 
@@ -60,6 +71,7 @@ function classify({ method, url }: FastifyRequest): CallKind {
   const path = url.split('?')[0] ?? '';
   if (path === '/v3/token') return 'token';
   if (path === '/v3/orders') return 'orders';
+  if (path.startsWith('/v3/feeds')) return method === 'POST' ? 'write' : 'read';
   if (path !== '/v3/inventory' && !path.startsWith('/v3/inventories')) return 'other';
   return method === 'PUT' ? 'write' : 'read';
 }

@@ -10,6 +10,10 @@ export const limits = {
   getListingsItem: { perSecond: 5, burst: 5 },
   searchListingsItems: { perSecond: 5, burst: 5 },
   searchOrders: { perSecond: 0.0056, burst: 20 },
+  createFeedDocument: { perSecond: 0.5, burst: 15 },
+  createFeed: { perSecond: 0.0083, burst: 5 },
+  getFeed: { perSecond: 2, burst: 15 },
+  getFeedDocument: { perSecond: 0.0222, burst: 10 },
 };
 export type LimitName = keyof typeof limits;
 

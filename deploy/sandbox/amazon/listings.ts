@@ -142,7 +142,8 @@ function describe(listing: ShopListing, included: string[] = ['summaries'], { sh
         ...(days !== undefined && { lead_time_to_ship_max_days: Number(days) }), marketplace_id: marketplaceId,
       }],
     },
-    fulfillmentAvailability: [{ fulfillmentChannelCode: 'DEFAULT', quantity: live }],
+    // amazon.md 7: a switch to Amazon's fulfilment leaves the merchant's entry in place; Amazon's own has no quantity.
+    fulfillmentAvailability: [{ fulfillmentChannelCode: 'DEFAULT', quantity: live }, ...(fields['fulfilledBy'] === undefined ? [] : [{ fulfillmentChannelCode: fields['fulfilledBy'] }])],
     issues: listing.active ? [] : [{
       code: '18155', message: `The 'minimum price' is greater than the selling price. Review and update your price.`, severity: 'ERROR',
       categories: ['INVALID_PRICE'], marketplaceIds: [marketplaceId],

@@ -51,7 +51,7 @@ export function inventoryRoutes(app: FastifyInstance, shop: EbayShop, options: I
     // ebay.md 3: 25, distinct SKUs.
     if (skus.length > 25) return refuse(reply, 400, error(25727, 'requests', skus.length));
     if (repeats(skus)) return refuse(reply, 400, error(25734));
-    const responses = skus.map(sku => (shop.listings.has(sku)
+    const responses = skus.map(sku => (shop.isManaged(sku)
       ? { sku, statusCode: 200, inventoryItem: item(shop, sku) }
       : { sku, statusCode: 404, errors: [error(25710, 'sku', sku)] }));
     return reply.code(responses.every(r => r.statusCode === 200) ? 200 : 207).send({ responses: responses.reverse() });
@@ -61,7 +61,7 @@ export function inventoryRoutes(app: FastifyInstance, shop: EbayShop, options: I
     const limit = Number(request.query.limit ?? 25);
     const page = Number(request.query.offset ?? 0);
     if (!between(limit, 1, 200) || !between(page, 0, Infinity)) return refuse(reply, 400, error(25706));
-    const skus = [...shop.listings.keys()];
+    const skus = [...shop.listings.keys()].filter(sku => shop.isManaged(sku));
     // ebay.md 0 line 6: `offset` is a page number here.
     const at = (n: number): string => `/sell/inventory/v1/inventory_item?limit=${limit}&offset=${n}`;
     return {
@@ -76,7 +76,7 @@ export function inventoryRoutes(app: FastifyInstance, shop: EbayShop, options: I
     const { sku, format } = request.query;
     // ebay.md 7 line 8: without `sku` it fails with a SKU error.
     if (!sku) return refuse(reply, 400, error(25707, 'sku', sku ?? ''));
-    const listing = shop.listings.get(sku);
+    const listing = shop.isManaged(sku) ? shop.listings.get(sku) : undefined;
     // ebay.md 3: 404 when there is none.
     if (!listing) return refuse(reply, 404, error(25713, 'sku', sku));
     const offers = offersOf(shop, listing, options).filter(o => format === undefined || o.format === format);
@@ -95,7 +95,7 @@ function update(shop: EbayShop, { sku, shipToLocationAvailability, offers = [] }
     if (quantity !== undefined && !sku) return error(25707, 'sku', '');
     if (named.length > 50) return error(25707, 'sku', named);
     if (!numbers.every(n => between(n, 0, 2 ** 31 - 1))) return error(25004, 'quantity', numbers.find(n => !between(n, 0, 2 ** 31 - 1)));
-    if (sku && !shop.listings.has(sku)) return error(25702, 'sku', sku);
+    if (sku && !shop.isManaged(sku)) return error(25702, 'sku', sku);
     const foreign = offers.find(o => shop.offer(o.offerId)?.sku !== named);
     // ebay.md 2.1: the SKU must be that of the offers.
     if (foreign) return shop.offer(foreign.offerId) ? error(25002, 'offerId', foreign.offerId, 'SKU and offerId do not match.') : error(25713, 'offerId', foreign.offerId);

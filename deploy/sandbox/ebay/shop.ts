@@ -15,6 +15,8 @@ export interface Registers {
 export interface EbayShopOptions extends Pick<ShopOptions, 'account' | 'clock'> {
   /** Fixed-price offers of each listing. */
   offers: number;
+  /** Who manages a SKU's listing: the Inventory API, or the Trading API a listing of its own, or one of its variations. */
+  kindOf?(sku: string): 'managed' | 'single' | 'variation';
   /** On: a listing at 0 stays, hidden. Off: it ends. */
   outOfStockControl: boolean;
 }
@@ -24,20 +26,22 @@ const dayMs = 86_400_000;
 export const revisionsPerDay = 250;
 
 export class EbayShop extends Shop {
+  readonly kindOf: (sku: string) => 'managed' | 'single' | 'variation';
   readonly #outOfStockControl: boolean;
   readonly #registers = new Map<string, Registers>();
   readonly #offers = new Map<string, { sku: string; n: number }>();
   readonly #ended = new Set<string>();
   readonly #revisions = new Map<string, { day: number; count: number }>();
 
-  constructor({ account, clock, offers, outOfStockControl }: EbayShopOptions) {
+  constructor({ account, clock, offers, outOfStockControl, kindOf = () => 'managed' }: EbayShopOptions) {
     super({
       account,
       clock,
-      fields: (_sku, n) => ({
+      fields: (sku, n) => ({
         offerIds: Array.from({ length: offers }, (_, k) => String(8_000_000_000 + n * 10 + k)).join(','),
         auctionId: String(9_000_000_000 + n * 10),
-        listingId: String(110_000_000_000 + n),
+        // Variations of the one listing that has some.
+        listingId: kindOf(sku) === 'variation' ? '110999999999' : String(110_000_000_000 + n),
       }),
       orderId: n => `12-${10_000 + Math.floor(n / 100_000)}-${String(n % 100_000).padStart(5, '0')}`,
       lineId: n => String(10_000_000_000 + n),
@@ -45,15 +49,26 @@ export class EbayShop extends Shop {
       wholeOrders: true,
     });
     this.#outOfStockControl = outOfStockControl;
+    this.kindOf = kindOf;
   }
 
   override addListing(sku: string, quantity: number): ShopListing {
     if (this.listings.has(sku)) return this.listings.get(sku)!;
     const listing = super.addListing(sku, quantity);
     const ids = offerIdsOf(listing);
-    ids.forEach((id, n) => this.#offers.set(id, { sku, n }));
+    if (this.isManaged(sku)) ids.forEach((id, n) => this.#offers.set(id, { sku, n }));
     this.#registers.set(sku, { stock: quantity, own: ids.map((_, n) => Math.floor(quantity / ids.length) + (n < quantity % ids.length ? 1 : 0)) });
     return listing;
+  }
+
+  /** Whether the Inventory API knows the SKU. */
+  isManaged(sku: string): boolean {
+    return this.listings.has(sku) && this.kindOf(sku) === 'managed';
+  }
+
+  /** Sets what a listing of the Trading API has for sale. */
+  setAvailable(sku: string, units: number): void {
+    this.set(sku, units, new Map(this.registers(sku).own.map((_, n) => [n, n === 0 ? units : 0])));
   }
 
   offer(id: string): { sku: string; n: number } | undefined {

@@ -3,11 +3,20 @@
  * that a trace replayed K times faster meets a marketplace that is K times faster too. Scale 1 is the vendor's own.
  */
 export class SandboxClock {
-  readonly scale: number;
+  #scale = 1;
 
   constructor(scale = 1) {
-    if (!(scale > 0)) throw new RangeError(`clock scale must be above 0, got ${scale}`);
     this.scale = scale;
+  }
+
+  get scale(): number {
+    return this.#scale;
+  }
+
+  /** From now on; what was handed out with an end, such as a token, keeps it. */
+  set scale(scale: number) {
+    if (!(scale > 0)) throw new RangeError(`clock scale must be above 0, got ${scale}`);
+    this.#scale = scale;
   }
 
   now(): number {
@@ -22,18 +31,24 @@ export class SandboxClock {
 
 /** A published rate limit: `perSecond` and `burst` as the vendor documents them, multiplied by the clock's scale. */
 export class Bucket {
-  readonly perSecond: number;
-  readonly burst: number;
+  readonly #vendor: { perSecond: number; burst: number };
   #level: number;
   #at: number;
   readonly #clock: SandboxClock;
 
   constructor(clock: SandboxClock, perSecond: number, burst: number) {
-    this.perSecond = perSecond * clock.scale;
-    this.burst = burst * clock.scale;
+    this.#vendor = { perSecond, burst };
+    this.#clock = clock;
     this.#level = this.burst;
     this.#at = clock.now();
-    this.#clock = clock;
+  }
+
+  get perSecond(): number {
+    return this.#vendor.perSecond * this.#clock.scale;
+  }
+
+  get burst(): number {
+    return this.#vendor.burst * this.#clock.scale;
   }
 
   get level(): number {

@@ -8,6 +8,8 @@ import { z } from 'zod';
 import type { SandboxClock } from './clock.ts';
 import { faultSchema } from './faults.ts';
 import type { CallKind } from './faults.ts';
+import { Notifier } from './notifier.ts';
+import type { Notification, Notify } from './notifier.ts';
 import type { Shop } from './shop.ts';
 
 /** What a sandbox adds to the kit: its vendor's API and the vendor's own way to say no. */
@@ -24,6 +26,10 @@ export interface Vendor {
   failed(request: FastifyRequest, reply: FastifyReply): unknown;
   /** Refuses every access token handed out so far. */
   expireTokens(): void;
+  /** Its own notifications, where it sends some over HTTP. */
+  notify?: Notify;
+  /** Told of those that nobody took. */
+  missed?(notification: Notification): void;
 }
 
 /** A vendor's sandbox for one account, with what an adapter needs to connect to it. */
@@ -54,7 +60,10 @@ const schemas = {
   ship: z.strictObject({ orderId: z.string(), line: z.string() }),
   edit: z.strictObject({ sku: z.string(), quantity: z.number().int().min(0) }),
   hidden: line,
+  listed: z.strictObject({ sku: z.string(), listed: z.boolean() }),
   active: z.strictObject({ sku: z.string(), active: z.boolean() }),
+  /** Where notifications go; null ends them. Each is delivered `copies` times. */
+  hooks: z.strictObject({ url: z.url().nullable(), copies: z.number().int().min(1).max(10).default(1) }),
   listings: z.array(z.strictObject({ sku: z.string().min(1), quantity: z.number().int().min(0) })),
 };
 
@@ -66,12 +75,13 @@ export async function startSandbox(vendor: Vendor, port = 0): Promise<RunningSan
   app.addHook('preHandler', (request, reply) => injectBefore(vendor, request, reply));
   app.addHook('onSend', (request, reply, payload, done) => {
     if (loses(vendor, request, reply)) setTimeout(() => request.raw.socket.destroy(), hangMs).unref();
-    else done(null, payload);
+    else done(null, cut(vendor, request, reply, payload));
   });
   vendor.routes(app);
-  admin(app, vendor.shop, vendor);
+  const notifier = vendor.notify && new Notifier(vendor.shop, vendor.notify, notification => vendor.missed?.(notification));
+  admin(app, vendor.shop, vendor, notifier);
   const url = await app.listen({ host: '127.0.0.1', port });
-  return { channel: vendor.channel, account: vendor.shop.account, url, shop: vendor.shop, close: () => app.close() };
+  return { channel: vendor.channel, account: vendor.shop.account, url, shop: vendor.shop, close: async () => { await notifier?.close(); await app.close(); } };
 }
 
 const isAdmin = (request: FastifyRequest): boolean => request.url.startsWith('/_sandbox');
@@ -89,11 +99,14 @@ async function injectBefore(vendor: Vendor, request: FastifyRequest, reply: Fast
     request.raw.socket.destroy();
     return reply;
   }
-  if (faults.hit('throttle', kind)) {
+  const storm = faults.hit('throttle', kind);
+  if (storm) {
     vendor.shop.count('throttled');
+    if (storm.retryAfterS !== undefined) void reply.header('retry-after', storm.retryAfterS);
     return vendor.throttled(request, reply);
   }
   if (faults.hit('error', kind)) return vendor.failed(request, reply);
+  if (faults.hit('garble', kind)) return reply.code(200).type('text/html').send('<html><body>Please wait while we check your browser</body></html>');
   return undefined;
 }
 
@@ -102,7 +115,15 @@ function loses(vendor: Vendor, request: FastifyRequest, reply: FastifyReply): bo
   return !isAdmin(request) && reply.statusCode < 400 && vendor.shop.faults.hit('lose-answer', vendor.classify(request)) !== undefined;
 }
 
-function admin(app: FastifyInstance, shop: Shop, vendor: Vendor): void {
+/** An answer that was carried out, without its second half. */
+function cut(vendor: Vendor, request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
+  if (isAdmin(request) || reply.statusCode >= 400 || typeof payload !== 'string') return payload;
+  if (!vendor.shop.faults.hit('truncate', vendor.classify(request))) return payload;
+  reply.removeHeader('content-length');
+  return payload.slice(0, Math.floor(payload.length / 2));
+}
+
+function admin(app: FastifyInstance, shop: Shop, vendor: Vendor, notifier: Notifier | undefined): void {
   /** Runs a body through its schema; a refusal names the field and the value. */
   const post = <T>(path: string, schema: z.ZodType<T>, act: (body: T) => unknown): void => {
     app.post(`/_sandbox/${path}`, async (request, reply) => {
@@ -121,7 +142,12 @@ function admin(app: FastifyInstance, shop: Shop, vendor: Vendor): void {
   post('edit', schemas.edit, ({ sku, quantity }) => shop.edit(sku, quantity));
   post('hidden-sale', schemas.hidden, ({ sku, units }) => shop.sellHidden(sku, units));
   post('active', schemas.active, ({ sku, active }) => shop.setActive(sku, active));
+  post('listed', schemas.listed, ({ sku, listed }) => shop.setListed(sku, listed));
   post('listings', schemas.listings, list => { for (const { sku, quantity } of list) shop.addListing(sku, quantity); });
+  post('hooks', schemas.hooks, ({ url, copies }) => {
+    if (!notifier) throw new Error(`${vendor.channel} sends no notifications over HTTP`);
+    notifier.register(url ?? undefined, copies);
+  });
   post('faults', faultSchema, fault => {
     if (fault.kind === 'expire-tokens') vendor.expireTokens();
     else shop.faults.add(fault);

@@ -69,7 +69,11 @@ export class Shop {
   readonly orders = new Map<string, ShopOrder>();
   /** Figures for the referee: requests by kind, throttles, and so on. */
   readonly counts: Record<string, number> = {};
+  /** Told of each order that is new or changed, and of each listing whose quantity or standing changed. */
+  onOrder: (order: ShopOrder) => void = () => {};
+  onListing: (listing: ShopListing) => void = () => {};
   readonly #options: ShopOptions;
+  readonly #ended = new Map<string, ShopListing>();
   #orderCount = 0;
   #lineCount = 0;
 
@@ -119,17 +123,23 @@ export class Shop {
     const stale = this.faults.hit('stale-read', 'read');
     if (stale) {
       const asOf = this.clock.now() - stale.ageMs;
+      if (listing.updatedAt <= asOf) return listing;
       const then = listing.history.findLast(state => state.at <= asOf) ?? listing.history[0];
       if (then) return then;
     }
     return listing;
   }
 
-  /** Sets a listing's quantity as a seller's write does. Returns false where a drop-write fault swallowed it. */
+  /** Sets a listing's quantity as a seller's write does. Returns false where a fault swallowed it, or carries it out later. */
   write(sku: string, quantity: number): boolean {
     const listing = this.#known(sku);
     this.count('writes');
     if (this.faults.hit('drop-write', 'write')) return false;
+    const late = this.faults.hit('late-write', 'write');
+    if (late) {
+      setTimeout(() => this.#change(listing, { quantity }, 'write'), late.delayMs).unref();
+      return false;
+    }
     this.#change(listing, { quantity }, 'write');
     return true;
   }
@@ -164,6 +174,7 @@ export class Shop {
     this.#orderCount += 1;
     const order = { orderId, buyer, createdAt: at, updatedAt: at, lines };
     this.orders.set(orderId, order);
+    this.onOrder(order);
     return { order, refused };
   }
 
@@ -223,6 +234,15 @@ export class Shop {
     this.#change(listing, {}, 'edit');
   }
 
+  /** Ends a listing without a trace, or brings it back as it was. */
+  setListed(sku: string, listed: boolean): void {
+    const [from, to] = listed ? [this.#ended, this.listings] : [this.listings, this.#ended];
+    const listing = from.get(sku);
+    if (!listing) throw new Error(`sandbox ${this.account}: SKU ${JSON.stringify(sku)} is ${listed ? 'not ended' : 'not listed'}`);
+    from.delete(sku);
+    to.set(sku, listing);
+  }
+
   #known(sku: string): ShopListing {
     const listing = this.listings.get(sku);
     if (!listing) throw new Error(`sandbox ${this.account}: no listing for SKU ${JSON.stringify(sku)}`);
@@ -233,6 +253,7 @@ export class Shop {
     order.updatedAt = this.clock.now();
     this.orders.delete(order.orderId);
     this.orders.set(order.orderId, order);
+    this.onOrder(order);
   }
 
   #change(listing: ShopListing, to: { quantity?: number; reserved?: number }, by: 'write' | 'sale' | 'restock' | 'edit' | 'ship'): void {
@@ -243,5 +264,6 @@ export class Shop {
     Object.assign(listing, to, { version: listing.version + 1, updatedAt: at });
     const after = this.buyable(listing);
     if (after !== before || by === 'edit') this.ledger.add({ kind: 'shown', sku: listing.sku, quantity: after, by });
+    this.onListing(listing);
   }
 }

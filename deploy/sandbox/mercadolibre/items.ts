@@ -189,9 +189,10 @@ function itemOf(market: Market, id: string, registers: readonly Register[], { ow
     seller_custom_field: null,
     attributes: byVariation ? [] : sku(first!),
     variations: byVariation
-      ? rows.map(({ register, units }) => ({
+      ? rows.map(({ register, listing, units }) => ({
         id: Number(register.variationId),
         available_quantity: units,
+        sold_quantity: listing.sold,
         seller_custom_field: null,
         attribute_combinations: [{ id: 'COLOR', name: 'Color', value_name: register.variationId }],
         // mercadolibre.md 3: SELLER_SKU on variations wants include_attributes=all.

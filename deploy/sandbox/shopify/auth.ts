@@ -11,6 +11,7 @@ export interface TokenAnswer { status: number; body: Record<string, unknown> }
 export class Auth {
   readonly clientId = `client-${randomBytes(8).toString('hex')}`;
   readonly clientSecret = `shpss_${randomBytes(16).toString('hex')}`;
+  readonly #scopes: readonly string[];
   readonly #clock: SandboxClock;
   /** Ends by access token. */
   readonly #access = new Map<string, number>();
@@ -18,7 +19,8 @@ export class Auth {
   readonly #refresh = new Map<string, { until: number; replaces: string | undefined }>();
   readonly #issued: string[] = [];
 
-  constructor(clock: SandboxClock) {
+  constructor(clock: SandboxClock, scopes: readonly string[]) {
+    this.#scopes = scopes;
     this.#clock = clock;
   }
 
@@ -62,7 +64,7 @@ export class Auth {
     const lifeMs = this.#clock.real(seconds * 1000);
     this.#issued.push(token);
     this.#access.set(token, this.#clock.now() + lifeMs);
-    return { access_token: token, scope: 'read_inventory,write_inventory,read_locations,read_products,read_orders', expires_in: lifeMs / 1000 };
+    return { access_token: token, scope: this.#scopes.join(), expires_in: lifeMs / 1000 };
   }
 
   #newRefresh(until: number, replaces: string | undefined): string {

@@ -33,7 +33,7 @@ export class Inventory {
       __typename: 'Location',
       id: locationId,
       name: 'Warehouse',
-      isActive: true,
+      ...this.#shop.location,
       inventoryLevels: (args: PageArgs & { query?: string | null }) => this.#levels(args),
     };
   }

@@ -20,6 +20,8 @@ export class ShopifyShop extends Shop {
   readonly unstocked = new Set<string>();
   readonly untracked = new Set<string>();
   readonly bundles = new Set<string>();
+  /** What kind of location it is; for tests. */
+  readonly location = { isActive: true, isFulfillmentService: false };
   readonly #committed = new Map<string, number>();
 
   constructor({ account, clock }: { account: string; clock: SandboxClock }) {

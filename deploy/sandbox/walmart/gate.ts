@@ -16,9 +16,16 @@ export const perMinute = {
   getMultiNodeInventoryForSkuAndAllShipnodes: 200,
   getMultiNodeInventoryForAllSkuAndAllShipNodes: 200,
   getAllOrders: 5000,
+  getFeedItemStatus: 5000,
 } as const;
 
-export type OperationId = keyof typeof perMinute;
+/** walmart.md 2.3: feeds of one node an hour. */
+export const perHour = { updateBulkInventory: 10 } as const;
+
+/** In no list of limits; as many as `config/limits` has. */
+const unpublished = { getTokenDetail: 6 } as const;
+
+export type OperationId = keyof typeof perMinute | keyof typeof perHour | keyof typeof unpublished;
 
 export class Gate {
   readonly credentials: { clientId: string; clientSecret: string };
@@ -34,8 +41,8 @@ export class Gate {
     this.#shop = shop;
     this.#clock = shop.clock;
     this.credentials = { clientId: randomUUID(), clientSecret: `wm-${randomUUID()}-${randomUUID()}` };
-    this.#buckets = Object.fromEntries(Object.entries(perMinute).map(([id, calls]) =>
-      [id, new Bucket(this.#clock, calls / 60, calls)])) as Record<OperationId, Bucket>;
+    const buckets = (limits: Record<string, number>, seconds: number) => Object.entries(limits).map(([id, calls]) => [id, new Bucket(this.#clock, calls / seconds, calls)]);
+    this.#buckets = Object.fromEntries([...buckets(perMinute, 60), ...buckets(perHour, 3_600), ...buckets(unpublished, 60)]) as Record<OperationId, Bucket>;
   }
 
   expireTokens(): void {
