@@ -6,7 +6,6 @@ export interface ErpCommon {
   sku: string;
   /** 1, 2, 3 ... within the SKU. */
   version: number;
-  location: 'main';
   /** When the ERP wrote it, ISO 8601. */
   at: string;
 }

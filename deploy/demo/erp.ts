@@ -114,6 +114,11 @@ export class Erp {
     this.#say(item, { ...this.#common(item, now), type: 'adjust', delta: real, reason }, now, this.#closing);
   }
 
+  /** Every SKU counted at once, as in a full file; `wrong`: the file says that nothing is left of anything. */
+  recount(now: number, wrong: boolean): void {
+    for (const item of this.#items.values()) this.#count(item, [], now, true, wrong ? 0 : item.book);
+  }
+
   /** Everything to publish now, in this order. */
   due(now: number): Publication[] {
     for (const item of this.#busy) this.#import(item, now);
@@ -165,11 +170,11 @@ export class Erp {
     if (imported.length > 0) this.#count(item, imported, now);
   }
 
-  #count(item: Item, imported: string[], now: number, prompt = this.#closing): void {
+  #count(item: Item, imported: string[], now: number, prompt = this.#closing, quantity = item.book): void {
     this.figures.counts += 1;
     item.recent = [...item.recent.filter(({ at }) => at > now - repeatedForMs), { at: now, imported }];
     const listed = item.recent.flatMap(count => count.imported);
-    this.#say(item, { ...this.#common(item, now), type: 'count', quantity: item.book, imported: listed }, now, prompt);
+    this.#say(item, { ...this.#common(item, now), type: 'count', quantity, imported: listed }, now, prompt);
   }
 
   #say(item: Item, message: ErpMessage, now: number, prompt: boolean): void {
@@ -178,7 +183,7 @@ export class Erp {
 
   #common(item: Item, now: number): ErpCommon {
     item.version += 1;
-    return { id: this.#id(), sku: item.sku, version: item.version, location: 'main', at: new Date(now).toISOString() };
+    return { id: this.#id(), sku: item.sku, version: item.version, at: new Date(now).toISOString() };
   }
 
   #wait(item: Item, line: Line): void {

@@ -1,6 +1,8 @@
 /** Gathers what the referee judges: the marketplaces' own books, the ERP's truth, and what Plumb's records say. */
 import type { FeedFigures, SkuSupply } from './feed-protocol.ts';
+import { readPeriods, readShortfalls } from './escrow.ts';
 import type { Incident } from './faults.ts';
+import type { DemoOptions } from './plan.ts';
 import type { ProcessGroup } from './processes.ts';
 import { readRecords } from './records.ts';
 import type { AccountEvidence, Evidence } from './referee.ts';
@@ -20,8 +22,8 @@ export function feedDone(processes: ProcessGroup): Promise<FeedFigures> {
   }));
 }
 
-/** @param from orders opened, epoch ms; @param clock the sandboxes' scale */
-export async function collectEvidence({ nc, processes, admins }: Stage, incidents: readonly Incident[], from: number, clock: number): Promise<Evidence> {
+/** @param from orders opened, epoch ms */
+export async function collectEvidence({ nc, processes, admins }: Pick<Stage, 'nc' | 'processes' | 'admins'>, incidents: readonly Incident[], from: number, { clock, mode }: Pick<DemoOptions, 'clock' | 'mode'>): Promise<Evidence> {
   const staleMs = staleness.oursMs + staleness.vendorMs / clock;
   const [supply, records, ...accounts] = await Promise.all([
     askSupply(processes),
@@ -31,13 +33,14 @@ export async function collectEvidence({ nc, processes, admins }: Stage, incident
       return [admin.account, { ledger, listings, buffer: 0, staleMs } satisfies AccountEvidence] as const;
     }),
   ]);
-  return { supply, records, from, accounts: Object.fromEntries(accounts), faults: incidents.flatMap(disturbance) };
+  const escrow = mode === 'mirror' ? undefined : { mode, shortfalls: await readShortfalls(nc), periods: await readPeriods(nc), lagMs: staleMs };
+  return { ...(escrow && { escrow }), supply, records, from, accounts: Object.fromEntries(accounts), faults: incidents.flatMap(disturbance) };
 }
 
 /** What the referee excuses: the time from a fault to Plumb's answer, at the account it hit, or everywhere. */
 function disturbance({ kind, target, from, until }: Incident): Evidence['faults'][number][] {
   if (kind === 'hidden-sale') return [];
-  return [{ account: kind === 'kill-node' ? '*' : target, from, to: until }];
+  return [{ account: kind === 'kill-node' || kind === 'bad-file' ? '*' : target, from, to: until }];
 }
 
 function askSupply(processes: ProcessGroup): Promise<SkuSupply[]> {

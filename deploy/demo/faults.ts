@@ -16,11 +16,13 @@ export type PlannedFault = { at: number } & (
   | { kind: 'throttle'; account: string; share: number }
   | { kind: 'lose-answer'; account: string }
   | { kind: 'hidden-sale'; account: string }
+  | { kind: 'bad-file' }
 );
 
 const kill: PlannedFault = { at: 0.12, kind: 'kill-node', node: 'n2' };
 const edit: PlannedFault = { at: 0.4, kind: 'edit', account: 'ebay' };
 const storm: PlannedFault = { at: 0.55, kind: 'throttle', account: 'amazon', share: 0.1 };
+const badFile: PlannedFault = { at: 0.5, kind: 'bad-file' };
 const lostAnswer: PlannedFault = { at: 0.75, kind: 'lose-answer', account: 'shopify' };
 
 /** By the name that `--scenario` takes. */
@@ -30,6 +32,7 @@ export const scenarios = {
   'hand-edit': [edit],
   'throttle-storm': [storm],
   'lost-answer': [lostAnswer],
+  'bad-file': [badFile],
   none: [],
 } as const satisfies Record<string, readonly PlannedFault[]>;
 
@@ -42,7 +45,8 @@ export interface Incident {
   kind: PlannedFault['kind'];
   /** The account or node it hit. */
   target: string;
-  sku?: string;
+  /** SKUs whose number at the account was changed behind Plumb's back. */
+  skus?: readonly string[];
   /** Epoch ms. `until` is when Plumb had dealt with it, or when we gave up waiting. */
   from: number;
   until: number;
@@ -59,10 +63,23 @@ export interface FaultPorts {
   announce(text: string, mood?: Mood): void;
   /** Hears every drift message from now on; returns how to stop. */
   onDrift(hear: (drift: Drift) => void): () => void;
+  /** SKUs that are bought, cancelled or corrected within so long. */
+  moving(withinMs: number): ReadonlySet<string>;
+  /** Units that somebody adds by hand. */
+  editBy: number;
+  /** A number edited by hand is found within, ms. */
+  detectMs: number;
+  /** What an account's owner answers to a command, `control.channel.<account>`. */
+  command(account: string, command: string): Promise<Record<string, unknown>>;
   /** How long orders run, ms. */
   durationMs: number;
   signal: AbortSignal;
 }
+
+/** Changes that are on their way at any time while orders run. */
+const stragglers = 20;
+/** Units that do not sell out while a file is looked at. */
+const plenty = 5;
 
 /** A storm ends after so long, however long orders run, ms. */
 const stormMostMs = 10_000;
@@ -85,6 +102,7 @@ function perform(fault: PlannedFault, ports: FaultPorts): Promise<Incident> {
     case 'throttle': return throttle(fault.account, Math.min(stormMostMs, Math.round(fault.share * ports.durationMs)), ports);
     case 'lose-answer': return loseAnswer(fault.account, ports);
     case 'hidden-sale': return sellHidden(fault.account, ports);
+    case 'bad-file': return sendBadFile(ports);
   }
 }
 
@@ -113,20 +131,21 @@ async function killNode(node: string, { processes, watch, announce, signal }: Fa
 
 /** Edits a number until one is not overwritten by an ordinary sale before anybody could notice; three times at most. */
 async function editByHand(account: string, ports: FaultPorts): Promise<Incident> {
-  let incident = await editOnce(account, new Set(), ports);
-  const tried = new Set<string>();
-  while (incident.figures.overwritten && tried.size < 2 && !ports.signal.aborted) {
-    tried.add(incident.sku!);
-    ports.announce(`a sale of ${incident.sku} corrected ${account} before anybody looked; another one is edited`);
-    incident = await editOnce(account, tried, ports);
+  const edited: string[] = [];
+  for (;;) {
+    const { sku, ...incident } = await editOnce(account, new Set(edited), ports);
+    edited.push(sku);
+    if (!incident.figures.overwritten || edited.length > 2 || ports.signal.aborted) return { ...incident, skus: edited };
+    ports.announce(`a sale of ${sku} corrected ${account} before anybody looked; another one is edited`);
   }
-  return incident;
 }
 
-async function editOnce(account: string, not: ReadonlySet<string>, { admins, announce, onDrift, signal }: FaultPorts): Promise<Incident> {
+async function editOnce(account: string, not: ReadonlySet<string>, { admins, announce, command, moving, editBy, detectMs, onDrift, signal }: FaultPorts): Promise<Incident & { sku: string }> {
   const admin = admins.get(account)!;
-  const listing = await quietListing(account, admins, not);
-  const wrong = listing.buyable + 40;
+  const { skus = [], everyMs = 0 } = await command(account, 'watched') as { skus?: string[]; everyMs?: number };
+  const watched = new Set(skus);
+  const listing = await quietListing(account, admins, { not, moving: moving(detectMs), rather: watched });
+  const wrong = listing.buyable + editBy;
   let detectedMs: number | undefined;
   let healedMs: number | undefined;
   let overwritten = false;
@@ -139,7 +158,8 @@ async function editOnce(account: string, not: ReadonlySet<string>, { admins, ann
       announce(`Plumb read ${account} back and noticed it after ${duration(detectedMs)}`, 'good');
     }
   });
-  announce(`somebody edits SKU ${listing.sku} by hand at ${account}: ${listing.buyable} becomes ${wrong}, stock that does not exist`, 'fault');
+  announce(`somebody edits SKU ${listing.sku} by hand at ${account}: ${listing.buyable} becomes ${wrong}, stock that does not exist`
+    + `${watched.has(listing.sku) ? `; it is one of ${count(watched.size)} that are read every ${duration(everyMs)}` : ''}`, 'fault');
   const read = (await admin.ledger()).length;
   await admin.edit(listing.sku, wrong);
   await until(async () => {
@@ -148,7 +168,7 @@ async function editOnce(account: string, not: ReadonlySet<string>, { admins, ann
       overwritten = last?.kind === 'shown' && last.by === 'write' && last.at > from;
     }
     return healedMs !== undefined || overwritten;
-  }, signal);
+  }, signal, Math.max(answerWithinMs, detectMs));
   // The message about it may still be on its way.
   if (overwritten) overwritten = !await until(() => detectedMs !== undefined, signal, 1_500);
   if (!overwritten) await until(() => healedMs !== undefined, signal, 15_000);
@@ -157,7 +177,7 @@ async function editOnce(account: string, not: ReadonlySet<string>, { admins, ann
   else if (!overwritten) announce(`the edit of ${listing.sku} at ${account} is not healed after ${duration(Date.now() - from)}`, 'bad');
   return {
     kind: 'edit', target: account, sku: listing.sku, from, until: Date.now(), answered: healedMs !== undefined,
-    figures: { ...(detectedMs !== undefined && { detectedMs }), ...(healedMs !== undefined && { healedMs }), ...(overwritten && { overwritten: 1 }) },
+    figures: { ...(detectedMs !== undefined && { detectedMs }), ...(healedMs !== undefined && { healedMs }), ...(overwritten && { overwritten: 1 }), ...(watched.has(listing.sku) && { watched: 1 }) },
   };
 }
 
@@ -196,21 +216,56 @@ async function loseAnswer(account: string, { admins, watch, announce, signal }: 
   return { kind: 'lose-answer', target: account, from, until: Date.now(), answered: noticed || !hit, figures: { hit: hit ? 1 : 0, noticedMs } };
 }
 
+/** A full count that says nothing is left of anything: it must be held, and is dropped once somebody has looked. */
+async function sendBadFile({ admins, processes, watch, command, announce, signal }: FaultPorts): Promise<Incident> {
+  const before = await Promise.all([...admins].map(async ([account, admin]) => [account, (await admin.listings()).filter(({ buyable }) => buyable >= plenty).map(({ sku }) => sku)] as const));
+  announce('the ERP sends a full count file in which every number is 0, and it is wrong', 'fault');
+  const from = Date.now();
+  const told = watch.current.dead.length;
+  processes.tell('feed', { type: 'recount', wrong: true });
+  const held = await until(() => watch.current.dead.slice(told).filter(({ body }) => body['class'] === 'governor' && body['resolved'] === undefined).length === admins.size, signal);
+  const heldMs = Date.now() - from;
+  let dropped = 0;
+  for (const account of admins.keys()) {
+    const { held: moves = [] } = await command(account, 'held') as { held?: { sku: string; shown: number; would: number }[] };
+    const { listings = 0 } = await command(account, 'drop zero demo') as { listings?: number };
+    announce(`${account} holds ${count(moves.length)} listings${moves[0] ? `, ${moves.slice(0, 3).map(({ sku, shown, would }) => `${sku} ${shown}→${would}`).join(', ')} …` : ''}: dropped`);
+    dropped += listings;
+  }
+  let zeroed = 0;
+  let all = 0;
+  for (const [account, skus] of before) {
+    const now = new Map((await admins.get(account)!.listings()).map(({ sku, buyable }) => [sku, buyable]));
+    zeroed += skus.filter(sku => now.get(sku) === 0).length;
+    all += skus.length;
+  }
+  announce(held ? `held after ${duration(heldMs)}: ${count(zeroed)} of ${count(all)} listings with ${plenty} units or more show none, ${count(dropped)} were kept from it` : 'nothing was held', held ? 'good' : 'bad');
+  processes.tell('feed', { type: 'recount', wrong: false });
+  announce('the ERP sends the right file');
+  const sentAt = Date.now();
+  const right = await until(() => watch.current.at > sentAt + 2_000 && watch.current.channels.every(({ answer }) => (answer?.pending ?? Infinity) <= stragglers), signal);
+  if (right) announce(`every marketplace has taken it ${duration(Date.now() - sentAt)} later`, 'good');
+  return { kind: 'bad-file', target: 'erp', from, until: Date.now(), answered: held, figures: { heldMs, dropped, zeroed, zeroedShare: all === 0 ? 1 : zeroed / all } };
+}
+
 async function sellHidden(account: string, { admins, announce }: FaultPorts): Promise<Incident> {
   const listing = await quietListing(account, admins);
   const from = Date.now();
   await admins.get(account)!.hiddenSale(listing.sku, 1);
   announce(`the referee is lied to: one unit of ${listing.sku} is sold at ${account} and no order tells of it. The verdict must be no`, 'fault');
-  return { kind: 'hidden-sale', target: account, sku: listing.sku, from, until: from, answered: true, figures: {} };
+  return { kind: 'hidden-sale', target: account, skus: [listing.sku], from, until: from, answered: true, figures: {} };
 }
 
-/** Plenty in stock and little sold anywhere: nobody is hurt by a wrong number, and no sale hides it. */
-async function quietListing(account: string, admins: ReadonlyMap<string, SandboxAdmin>, not: ReadonlySet<string> = new Set()): Promise<ShownListing> {
+/** Plenty in stock, little sold anywhere and not about to move: nobody is hurt by a wrong number, and no sale hides it. */
+async function quietListing(
+  account: string, admins: ReadonlyMap<string, SandboxAdmin>,
+  { not = new Set(), moving = new Set(), rather = new Set() }: { not?: ReadonlySet<string>; moving?: ReadonlySet<string>; rather?: ReadonlySet<string> } = {},
+): Promise<ShownListing> {
   const all = await Promise.all([...admins.values()].map(admin => admin.listings()));
   const sold = new Map<string, number>();
   for (const listing of all.flat()) sold.set(listing.sku, (sold.get(listing.sku) ?? 0) + listing.sold);
   const candidates = (await admins.get(account)!.listings()).filter(({ sku, active, buyable }) => active && buyable >= 5 && !not.has(sku));
-  const [quietest] = candidates.sort((a, b) => sold.get(a.sku)! - sold.get(b.sku)! || a.buyable - b.buyable);
+  const [quietest] = candidates.sort((a, b) => Number(moving.has(a.sku)) - Number(moving.has(b.sku)) || Number(rather.has(b.sku)) - Number(rather.has(a.sku)) || sold.get(a.sku)! - sold.get(b.sku)! || a.buyable - b.buyable);
   if (!quietest) throw new Error(`${account} shows no listing with 5 or more units`);
   return quietest;
 }

@@ -16,6 +16,12 @@ export const feedConfigSchema = z.strictObject({
   limit: z.number().int().positive().optional(),
   /** Size of the generated catalogue. */
   skus: z.number().int().min(2).optional(),
+  /** Generated: orders in a second of ours on average, in place of `limit`. */
+  ordersPerSecond: z.number().positive().optional(),
+  /** Generated: how orders come, in our time. Without it by the hour of the day. */
+  rushes: z.strictObject({ everyMs: z.number().positive(), forMs: z.number().positive(), times: z.number().positive() }).optional(),
+  /** What listings show before Plumb comes: what is not so, as an earlier tool left it, or the truth. Default `wrong`. */
+  leftOvers: z.enum(['wrong', 'true']).optional(),
   seed: z.number().int().min(0),
   /** Trace time runs so many times faster than ours. */
   speed: z.number().positive(),
@@ -31,6 +37,8 @@ export type ToFeed =
   /** Buyers and the warehouse stand still; what the ERP has to say already goes on. */
   | { type: 'pause' }
   | { type: 'resume' }
+  /** The ERP counts everything at once, and wrongly as nothing where `wrong`. */
+  | { type: 'recount'; wrong: boolean }
   /** Asks for the truth; answered by `supply`, at any time. */
   | { type: 'supply' };
 

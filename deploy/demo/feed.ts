@@ -31,11 +31,15 @@ const erpTickMs = 50;
 const progressMs = 1_000;
 
 /** The trace or the generated world that a configuration asks for. @throws {TraceError} */
-export function loadWorld({ orders, stock, adjustments, limit, skus, seed, speed, tradingMs }: FeedConfig): World {
+export function loadWorld({ orders, stock, adjustments, limit, skus, ordersPerSecond, rushes, seed, speed, tradingMs }: FeedConfig): World {
   if (orders === undefined) {
     const wallMs = tradingMs ?? usualTradingMs;
     const lines = limit ?? Math.max(1, Math.round(linesPerSecond * wallMs / 1_000));
-    return generate({ seed, lines, spanMs: Math.round(wallMs * speed), ...(skus !== undefined && { skus }) });
+    return generate({
+      seed, spanMs: Math.round(wallMs * speed), ...(skus !== undefined && { skus }),
+      ...(ordersPerSecond === undefined ? { lines } : { orders: Math.max(1, Math.round(ordersPerSecond * wallMs / 1_000)) }),
+      ...(rushes && { rushes: { everyMs: rushes.everyMs * speed, forMs: rushes.forMs * speed, times: rushes.times } }),
+    });
   }
   const world = readTrace({ orders, stock, adjustments, limit, seed });
   const end = (world.events[0]?.atMs ?? 0) + (tradingMs ?? Infinity) * speed;
@@ -45,6 +49,7 @@ export function loadWorld({ orders, stock, adjustments, limit, skus, seed, speed
 class Feed {
   readonly #world: World;
   readonly #seed: number;
+  readonly #leftOver: FeedConfig['leftOvers'];
   readonly #parent: Parent;
   readonly #markets: Map<string, Market>;
   readonly #erp: Erp;
@@ -58,6 +63,7 @@ class Feed {
   constructor(config: FeedConfig, world: World, parent: Parent, markets: Map<string, Market>, connection: Awaited<ReturnType<typeof connect>>) {
     this.#world = world;
     this.#seed = config.seed;
+    this.#leftOver = config.leftOvers;
     this.#parent = parent;
     this.#markets = markets;
     this.#erp = new Erp({ seed: config.seed });
@@ -87,6 +93,7 @@ class Feed {
         return;
       case 'pause': return this.#pace.pause();
       case 'resume': return this.#pace.resume();
+      case 'recount': return this.#erp.recount(Date.now(), message.wrong);
       case 'supply': return this.#tell({ type: 'supply', skus: [...this.#supply()], erp: this.#erpReport() });
     }
   }
@@ -126,6 +133,7 @@ class Feed {
 
   /** What an earlier tool left in the listings: nothing mostly, else a number that was true once, perhaps. */
   #leftOvers(account: string): { sku: string; quantity: number }[] {
+    if (this.#leftOver === 'true') return [...this.#world.stock].map(([sku, quantity]) => ({ sku, quantity }));
     const dice = new Dice(this.#seed, `left-overs/${account}`);
     return [...this.#world.stock].map(([sku, quantity]) => ({
       sku, quantity: dice.chance(0.7) ? 0 : dice.between(1, Math.max(20, Math.ceil(1.5 * quantity))),

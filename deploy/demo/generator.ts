@@ -15,7 +15,7 @@
  */
 import { Dice } from './dice.ts';
 import { openingStock } from './opening.ts';
-import { byTime } from './world.ts';
+import { byTime, countOrderLines } from './world.ts';
 import type { World, WorldEvent, WorldLine } from './world.ts';
 
 export interface GeneratorOptions {
@@ -24,22 +24,37 @@ export interface GeneratorOptions {
   skus?: number;
   /** Order lines, reached within the last order's size; default 800, which is 40 s at 20 a second. */
   lines?: number;
+  /** Orders, instead of lines. */
+  orders?: number;
   /** Time from the first to the last order, of the trace's own; default two days. */
   spanMs?: number;
+  /** Orders come evenly but for rushes, instead of by the hour of the day. */
+  rushes?: Rushes;
+}
+
+/** One in the middle of each `everyMs`, of the trace's time, in which orders come `times` as densely as on average. */
+export interface Rushes {
+  everyMs: number;
+  forMs: number;
+  times: number;
 }
 
 /** Monday 2026-03-02, 06:00 UTC. */
 const startMs = Date.UTC(2026, 2, 2, 6);
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
+/** On average, about. */
+const linesOfOrder = 2;
 
 const shares = [['amazon', 0.45], ['walmart', 0.20], ['shopify', 0.20], ['mercadolibre', 0.08], ['ebay', 0.07]] as const;
 
 type Order = Extract<WorldEvent, { kind: 'order' }>;
 
-export function generate({ seed, skus = 400, lines = 800, spanMs = 2 * dayMs }: GeneratorOptions): World {
+export function generate({ seed, skus = 400, lines: wanted = 800, orders: count, spanMs = 2 * dayMs, rushes }: GeneratorOptions): World {
   const codes = catalogue(skus, new Dice(seed, 'catalogue'));
-  const orders = makeOrders(codes, lines, spanMs, seed);
+  const made = makeOrders(codes, count === undefined ? { lines: wanted } : { orders: count }, spanMs, seed);
+  const orders = rushes ? made.map((order, n) => ({ ...order, atMs: startMs + Math.floor(spanMs * rushed((n + 0.5) / made.length, spanMs, rushes)) })) : made;
+  const lines = count === undefined ? wanted : countOrderLines(orders);
   const events: WorldEvent[] = [
     ...orders,
     ...makeCancellations(orders, startMs + spanMs, new Dice(seed, 'cancellations')),
@@ -59,28 +74,44 @@ function catalogue(count: number, dice: Dice): string[] {
   return [...codes];
 }
 
-function makeOrders(codes: readonly string[], lines: number, spanMs: number, seed: number): Order[] {
+function makeOrders(codes: readonly string[], wanted: { lines: number } | { orders: number }, spanMs: number, seed: number): Order[] {
+  const lines = 'lines' in wanted ? wanted.lines : Infinity;
+  const orderCount = 'orders' in wanted ? wanted.orders : Infinity;
   const dice = new Dice(seed, 'orders');
   const popular = zipf(codes, 0.9);
-  const bursts = makeBursts(codes, Math.max(1, Math.round(lines / 200)), spanMs, new Dice(seed, 'bursts'));
+  const bursts = makeBursts(codes, Math.max(1, Math.round(Math.min(lines, linesOfOrder * orderCount) / 200)), spanMs, new Dice(seed, 'bursts'));
   const orders: Omit<Order, 'orderId'>[] = [];
-  for (let made = 0; made < lines;) {
+  for (let made = 0; made < lines && orders.length < orderCount;) {
     const burst = dice.chance(0.1) ? bursts[dice.between(0, bursts.length - 1)] : undefined;
     const size = burst ? 1 : Math.min(orderSize(dice), lines - made);
-    const wanted: WorldLine[] = [];
+    const chosen: WorldLine[] = [];
     for (let line = 1; line <= size; line++) {
-      const again = line > 1 && line === size && dice.chance(0.05) ? wanted[0]!.sku : undefined;
+      const again = line > 1 && line === size && dice.chance(0.05) ? chosen[0]!.sku : undefined;
       let sku = again ?? burst?.sku ?? popular(dice);
       // Elsewhere in an order a SKU stands once; the tail of a small catalogue may run out of others.
-      for (let tries = 0; !again && tries < 20 && wanted.some(other => other.sku === sku); tries++) sku = popular(dice);
-      wanted.push({ sku, units: dice.longTail(1.6, burst ? 3 : 60), line });
+      for (let tries = 0; !again && tries < 20 && chosen.some(other => other.sku === sku); tries++) sku = popular(dice);
+      chosen.push({ sku, units: dice.longTail(1.6, burst ? 3 : 60), line });
     }
     const atMs = burst ? burst.atMs + Math.floor(dice.next() * spanMs / 60) : momentOfDay(spanMs, dice);
-    orders.push({ kind: 'order', atMs: Math.min(atMs, startMs + spanMs), account: account(dice), lines: wanted });
+    orders.push({ kind: 'order', atMs: Math.min(atMs, startMs + spanMs), account: account(dice), lines: chosen });
     made += size;
   }
   return orders.sort(byTime as (a: { atMs: number }, b: { atMs: number }) => number)
     .map((order, n) => ({ ...order, orderId: `G${100_001 + n}` }));
+}
+
+/** When the order comes before which a share of all have come, as a share of the span. */
+function rushed(share: number, spanMs: number, { everyMs, forMs, times }: Rushes): number {
+  const rounds = Math.max(1, Math.round(spanMs / everyMs));
+  const long = Math.min(0.9, forMs / everyMs);
+  const many = Math.min(0.9, times * long);
+  const round = Math.min(rounds - 1, Math.floor(share * rounds));
+  const within = share * rounds - round;
+  const calm = (1 - many) / 2;
+  const at = within < calm ? within / (1 - many) * (1 - long)
+    : within < calm + many ? (1 - long) / 2 + (within - calm) / many * long
+    : (1 + long) / 2 + (within - calm - many) / (1 - many) * (1 - long);
+  return (round + at) / rounds;
 }
 
 function makeBursts(codes: readonly string[], count: number, spanMs: number, dice: Dice): { sku: string; atMs: number }[] {

@@ -44,8 +44,10 @@ export interface Oversell {
   sales: Oversale[];
 }
 
+/** @param isMirrored sales to be judged: the others are judged by other rules */
 export function judgeOversell(
   moments: ReadonlyMap<string, readonly Moment[]>, rules: Readonly<Record<string, MirrorRule>>, faults: readonly FaultInterval[],
+  isMirrored: (sku: string, at: number) => boolean = () => true,
 ): Oversell {
   const result: Oversell = { oversold: 0, allowed: 0, outside: 0, shortfall: 0, sales: [] };
   const disturbed = new Map(Object.keys(rules).map(account => [account, merged(faults.filter(fault => fault.account === account || fault.account === '*'))]));
@@ -61,7 +63,7 @@ export function judgeOversell(
       available += by;
       const missing = Math.min(-by, -available);
       if (missing > 0 && moment.kind === 'supply') result.shortfall += missing;
-      if (missing > 0 && moment.kind === 'sold') {
+      if (missing > 0 && moment.kind === 'sold' && isMirrored(sku, moment.at)) {
         const { account, line, at, shown, uncovered } = moment;
         const { buffer, staleMs } = ruleOf(rules, account);
         const since = windowStart(at, staleMs, disturbed.get(account)!);

@@ -1,9 +1,11 @@
 /** What a run of the demo is asked for, and what follows from it before anything is started. */
 import { hiddenSale, scenarios } from './faults.ts';
+import type { Mode } from '../../actors/sku/exposure/record.ts';
 import type { PlannedFault, Scenario } from './faults.ts';
 import { loadWorld } from './feed.ts';
 import type { FeedConfig } from './feed-protocol.ts';
 import { channels, countOrderLines } from './world.ts';
+import type { World } from './world.ts';
 
 export interface DemoOptions {
   /** Trace files; without `orders` a seeded generator makes the orders. */
@@ -20,11 +22,15 @@ export interface DemoOptions {
   /** Marketplaces' clocks, limits and waits are so many times faster than the vendors'. */
   clock: number;
   scenario: Scenario;
+  /** Of every SKU; `auto` leaves each to its scarcity. */
+  mode: Mode;
   /** Lies to the referee: the verdict must be no. */
   hiddenSale: boolean;
   json: boolean;
   /** Stay after the verdict, until Ctrl-C. */
   keep: boolean;
+  /** Nodes tell Prometheus their figures here and at the ports that follow; not at all without. */
+  metricsPort?: number | undefined;
   /** A NATS server that runs already; else one is started. */
   natsUrl?: string | undefined;
   /** JetStream's files; default: in the run's temporary folder, removed at the end. */
@@ -44,6 +50,8 @@ export interface DemoPlan {
   skus: number;
   orders: number;
   lines: number;
+  /** When each SKU is bought, cancelled or corrected, ms after the first order. */
+  moves: ReadonlyMap<string, readonly number[]>;
 }
 
 /** Every listing is read at least once in ten minutes of the vendor's, where one machine can do so many reads a second. */
@@ -83,6 +91,20 @@ export function planDemo(options: DemoOptions): DemoPlan {
     proofAgeMs: Math.round(Math.max(proofAgeVendorMs / options.clock, world.stock.size * channels.length / readsPerSecond * 1_000)),
     feed, tradingMs, skus: world.stock.size, lines: countOrderLines(world.events),
     orders: world.events.filter(({ kind }) => kind === 'order').length,
+    moves: movesOf(world, feed.speed),
     faults: [...scenarios[options.scenario], ...options.hiddenSale ? [hiddenSale] : []],
   };
+}
+
+function movesOf({ events }: World, speed: number): Map<string, number[]> {
+  const moves = new Map<string, number[]>();
+  const from = events[0]?.atMs ?? 0;
+  for (const event of events) {
+    for (const { sku } of event.kind === 'adjust' ? [event] : event.lines) {
+      let times = moves.get(sku);
+      if (!times) moves.set(sku, times = []);
+      times.push((event.atMs - from) / speed);
+    }
+  }
+  return moves;
 }

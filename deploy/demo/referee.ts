@@ -4,6 +4,10 @@
  */
 import type { LedgerEntry } from '../sandbox/kit/ledger.ts';
 import { judgeOversell } from './oversell.ts';
+import { mirrorBound } from './bound.ts';
+import type { MirrorBound } from './bound.ts';
+import { inEscrow, judgeEscrow } from './escrow.ts';
+import type { EscrowOversell, Period, Shortfall } from './escrow.ts';
 import type { FaultInterval, MirrorRule, Oversale } from './oversell.ts';
 import { measurePropagation } from './propagation.ts';
 import type { Propagation } from './propagation.ts';
@@ -37,6 +41,8 @@ export interface RecordStatement {
   cancelled: Readonly<Record<string, number>>;
   erpVersion: number;
   intended: Readonly<Record<string, { quantity: number; proven: boolean }>>;
+  /** In escrow: units that each channel may still sell. */
+  rights?: Readonly<Record<string, number>>;
 }
 
 export interface Evidence {
@@ -45,6 +51,8 @@ export interface Evidence {
   supply: readonly (SupplyOf & { supply: number; version: number })[];
   faults: readonly FaultInterval[];
   records: readonly RecordStatement[];
+  /** Where SKUs may be in escrow, all of them or by their scarcity: when they were, and what Plumb said could be sold beyond what exists. */
+  escrow?: { mode: 'escrow' | 'auto'; periods: readonly Period[]; shortfalls: readonly Shortfall[]; lagMs: number };
   /** Trading opened, epoch ms; propagation is measured from here. */
   from: number;
 }
@@ -77,6 +85,10 @@ export interface RefereeFigures {
   oversoldOutside: number;
   shortfall: number;
   oversales: Oversale[];
+  /** Of SKUs that mirrored all the time: what was sold beyond what exists, and what computation lets expect of it. */
+  bound?: MirrorBound & { counted: number };
+  /** Of sales under escrow: what of the oversold units Plumb told of; SKUs that were in it, at any time and at the end. */
+  escrow?: EscrowOversell & { shortfalls: Record<string, number>; skus: number; skusAtEnd: number };
   /** The first few of each kind, `<account>/<order>/<line>` or SKU. */
   lostLines: string[];
   strayLines: string[];
@@ -95,24 +107,34 @@ export interface Verdict {
 /** Examples kept of each kind of trouble. */
 const few = 10;
 
-export function judge({ accounts, supply, faults, records, from }: Evidence): Verdict {
+export function judge({ accounts, supply, faults, records, escrow, from }: Evidence): Verdict {
   const names = Object.keys(accounts);
   const lines = soldLines(accounts);
   const available = truths(supply, lines);
-  const unequal = unequalListings(accounts, available);
+  const held = new Set(records.filter(({ rights }) => rights !== undefined).map(({ sku }) => sku));
+  const unequal = unequalListings(accounts, available, held);
+  const unlike = unlikeRights(accounts, records);
   const { lost, stray, wrong } = compareLines(lines, records);
   const lostErp = compareErp(supply, lines, records);
-  const unproven = records.flatMap(({ sku, intended }) => names.filter(account => !intended[account]?.proven).map(account => `${account}/${sku}`));
+  // A channel that holds nothing may never have been written.
+  const unproven = records.flatMap(({ sku, intended, rights }) => names.filter(account => !(intended[account]?.proven ?? rights !== undefined)).map(account => `${account}/${sku}`));
   const moments = replay(Object.fromEntries(names.map(account => [account, accounts[account]!.ledger])), supply);
-  const oversell = judgeOversell(moments, accounts, faults);
+  const isHeld = escrow && inEscrow(escrow.periods);
+  const oversell = judgeOversell(moments, accounts, faults, isHeld && ((sku, at) => !isHeld(sku, at)));
+  const kept = escrow && judgeEscrow(moments, escrow.shortfalls, escrow.lagMs, isHeld);
+  const everHeld = new Set(escrow?.periods.map(({ sku }) => sku));
+  const mirrored = new Map([...moments].filter(([sku]) => !everHeld.has(sku)));
+  const propagation = measurePropagation(mirrored, Object.fromEntries(names.map(account => [account, accounts[account]!.buffer])), from);
   const checks = [
-    check('every listing equal to its target', unequal.length),
+    ...escrow?.mode === 'escrow' ? [] : [check('every listing equal to its target', unequal.length)],
+    ...escrow ? [check('every listing in escrow shows the units that it holds', unlike.length), check('units in escrow on sale beyond what exists', onSaleBeyond(accounts, available, held))] : [],
     check('order lines lost', lost.length),
     check('order lines doubled or unknown', stray.length),
     check('order lines with wrong units', wrong.length),
     check('SKUs with an ERP event lost', lostErp.length),
     check('every intention proven', unproven.length),
-    check('units oversold outside the rule', oversell.outside),
+    ...escrow?.mode === 'escrow' ? [] : [check('units oversold outside the rule', oversell.outside)],
+    ...kept ? [check('units oversold that no shortfall explains', kept.unexplained)] : [],
   ];
   const all = [...lines.values()];
   return {
@@ -120,21 +142,23 @@ export function judge({ accounts, supply, faults, records, from }: Evidence): Ve
     checks,
     figures: {
       listings: names.length * available.size,
-      unequal: unequal.slice(0, few),
+      unequal: [...escrow?.mode === 'escrow' ? [] : unequal, ...unlike].slice(0, few),
       linesSold: all.length,
       unitsSold: all.reduce((sum, line) => sum + line.units, 0),
       unitsCancelled: all.reduce((sum, line) => sum + line.cancelled, 0),
-      oversold: oversell.oversold,
+      oversold: oversell.oversold + (kept?.oversold ?? 0),
       oversoldAllowed: oversell.allowed,
       oversoldOutside: oversell.outside,
       shortfall: oversell.shortfall,
+      ...(kept && { escrow: { ...kept, lines: kept.lines.slice(0, few), shortfalls: byCause(escrow.shortfalls), skus: everHeld.size, skusAtEnd: held.size } }),
       oversales: oversell.sales.toSorted((a, b) => b.outside - a.outside).slice(0, few),
       lostLines: lost.slice(0, few),
       strayLines: stray.slice(0, few),
       wrongLines: wrong.slice(0, few),
       lostErp: lostErp.slice(0, few),
       unproven: unproven.slice(0, few),
-      propagation: measurePropagation(moments, Object.fromEntries(names.map(account => [account, accounts[account]!.buffer])), from),
+      propagation,
+      ...(escrow?.mode !== 'escrow' && { bound: { ...mirrorBound(mirrored, propagation, from), counted: oversell.sales.filter(({ sku }) => !everHeld.has(sku)).reduce((sum, { units }) => sum + units, 0) } }),
     },
   };
 }
@@ -168,13 +192,35 @@ function truths(supply: Evidence['supply'], lines: ReadonlyMap<string, SoldLine>
   return available;
 }
 
-function unequalListings(accounts: Evidence['accounts'], available: ReadonlyMap<string, number>): Unequal[] {
+/** @param held SKUs that are judged by what they hold */
+function unequalListings(accounts: Evidence['accounts'], available: ReadonlyMap<string, number>, held: ReadonlySet<string>): Unequal[] {
   return Object.entries(accounts).flatMap(([account, { listings, buffer }]) => {
     const buyable = new Map(listings.map(listing => [listing.sku, listing.buyable]));
     return [...new Set([...available.keys(), ...buyable.keys()])]
       .map(sku => ({ account, sku, shown: buyable.get(sku), target: target(available.get(sku) ?? 0, buffer) }))
-      .filter(pair => pair.shown !== pair.target);
+      .filter(pair => pair.shown !== pair.target && !held.has(pair.sku));
   });
+}
+
+/** What buyers can buy is not what the record says that the channel may still sell. */
+function unlikeRights(accounts: Evidence['accounts'], records: readonly RecordStatement[]): Unequal[] {
+  const rights = new Map(records.map(record => [record.sku, record.rights]));
+  return Object.entries(accounts).flatMap(([account, { listings }]) => listings
+    .filter(({ sku }) => rights.get(sku) !== undefined)
+    .map(({ sku, buyable }) => ({ account, sku, shown: buyable, target: rights.get(sku)![account] ?? 0 }))
+    .filter(({ shown, target: units }) => shown !== units));
+}
+
+function onSaleBeyond(accounts: Evidence['accounts'], available: ReadonlyMap<string, number>, held: ReadonlySet<string>): number {
+  const onSale = new Map<string, number>();
+  for (const { listings } of Object.values(accounts)) for (const { sku, buyable } of listings) if (held.has(sku)) onSale.set(sku, (onSale.get(sku) ?? 0) + buyable);
+  return [...onSale].reduce((sum, [sku, units]) => sum + Math.max(0, units - Math.max(0, available.get(sku) ?? 0)), 0);
+}
+
+function byCause(shortfalls: readonly Shortfall[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { cause } of shortfalls) counts[cause] = (counts[cause] ?? 0) + 1;
+  return counts;
 }
 
 function compareLines(lines: ReadonlyMap<string, SoldLine>, records: readonly RecordStatement[]): { lost: string[]; stray: string[]; wrong: string[] } {

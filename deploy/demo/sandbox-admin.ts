@@ -49,6 +49,35 @@ export class SandboxAdmin {
     return this.#call('POST', 'edit', { sku, quantity });
   }
 
+  /** The marketplace takes a listing off sale, or puts it back. */
+  active(sku: string, active: boolean): Promise<unknown> {
+    return this.#call('POST', 'active', { sku, active });
+  }
+
+  /** A listing ends without a trace, or is back as it was. */
+  listed(sku: string, listed: boolean): Promise<unknown> {
+    return this.#call('POST', 'listed', { sku, listed });
+  }
+
+  addListings(listings: readonly { sku: string; quantity: number }[]): Promise<unknown> {
+    return this.#call('POST', 'listings', listings);
+  }
+
+  /** Undefined where the shown quantity does not cover it. */
+  async buy(sku: string, units: number): Promise<{ orderId: string; lines: { line: string }[] } | undefined> {
+    const { order } = await this.#call<{ order?: { orderId: string; lines: { line: string }[] } }>('POST', 'buy', { buyer: 'somebody', lines: [{ sku, units }] });
+    return order;
+  }
+
+  cancel(orderId: string, line: string): Promise<unknown> {
+    return this.#call('POST', 'cancel', { orderId, line });
+  }
+
+  /** Notifications go there. */
+  hooks(url: string): Promise<unknown> {
+    return this.#call('POST', 'hooks', { url });
+  }
+
   /** A sale that no order list will ever tell of. */
   hiddenSale(sku: string, units: number): Promise<unknown> {
     return this.#call('POST', 'hidden-sale', { sku, units });

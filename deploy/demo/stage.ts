@@ -18,6 +18,7 @@ import type { DemoOptions, DemoPlan } from './plan.ts';
 import { ProcessGroup } from './processes.ts';
 import { SandboxAdmin } from './sandbox-admin.ts';
 import { StatusWatch } from './status.ts';
+import { channels } from './world.ts';
 
 export interface Stage {
   natsUrl: string;
@@ -59,7 +60,7 @@ export async function setStage(
   lifetime.defer(() => processes.stop([...nodeNames]));
   lifetime.defer(() => processes.stop(['feed']));
 
-  const sandboxConfig: SandboxConfig = { scale: options.clock };
+  const sandboxConfig: SandboxConfig = { scale: options.clock, accounts: channels.map(channel => ({ account: channel, channel })) };
   const sandboxes = await processes.start({ name: 'sandboxes', module: modulePath('../sandbox/main.ts'), args: [JSON.stringify(sandboxConfig)] });
   const accounts = sandboxes.accounts as SandboxAccount[];
   announce(`${accounts.length} marketplaces answer on loopback as their vendors' documents say, clocks ${count(options.clock)} times faster`);
@@ -68,7 +69,11 @@ export async function setStage(
   const feed = await startFeed(processes, JSON.stringify(feedArgument));
   announce(`an ERP counted ${count(plan.skus)} SKUs, each listed at every marketplace with numbers that an earlier tool left wrong`);
 
-  for (const id of nodeNames) writeFileSync(join(folder, `${id}.json`), JSON.stringify(nodeConfig(id, { natsUrl, secretsDir: join(folder, 'secrets'), timeScale: options.clock, proofAgeMs: plan.proofAgeMs, accounts }), null, 2), { mode: 0o600 });
+  for (const [n, id] of nodeNames.entries()) {
+    const metricsPort = options.metricsPort === undefined ? undefined : options.metricsPort + n;
+    const config = nodeConfig(id, { metricsPort, natsUrl, secretsDir: join(folder, 'secrets'), timeScale: options.clock, mode: options.mode, proofAgeMs: plan.proofAgeMs, accounts });
+    writeFileSync(join(folder, `${id}.json`), JSON.stringify(config, null, 2), { mode: 0o600 });
+  }
   await Promise.all(nodeNames.map(id => processes.start({
     name: id, module: modulePath('../main.ts'), env: { PLUMB_CONFIG: join(folder, `${id}.json`) },
   })));
@@ -107,7 +112,7 @@ async function openStreams(nc: NatsConnection, natsUrl: string, keep: boolean, l
 }
 
 /** @throws {Error} with the feed's own words for input that it cannot use */
-async function startFeed(processes: ProcessGroup, argument: string): Promise<Message> {
+export async function startFeed(processes: ProcessGroup, argument: string): Promise<Message> {
   let failure: string | undefined;
   processes.onMessage('feed', message => { if (message.type === 'failed') failure = message.message as string; });
   try {
@@ -148,22 +153,29 @@ async function importListings(nc: NatsConnection, account: string): Promise<void
 }
 
 interface NodeSettings {
+  metricsPort: number | undefined;
   natsUrl: string;
   /** One folder for all nodes: a refresh token that one of them rotated is the only one that works for the next. */
   secretsDir: string;
   timeScale: number;
+  mode: DemoOptions['mode'];
   proofAgeMs: number;
   accounts: readonly SandboxAccount[];
 }
 
-function nodeConfig(id: string, { natsUrl, secretsDir, timeScale, proofAgeMs, accounts }: NodeSettings): ConfigInput {
+function nodeConfig(id: string, { metricsPort, natsUrl, secretsDir, timeScale, mode, proofAgeMs, accounts }: NodeSettings): ConfigInput {
   return {
     nats: { url: natsUrl },
     node: { id },
     secretsDir,
     timeScale,
+    ...(metricsPort !== undefined && { metrics: { port: metricsPort } }),
+    // One machine's clocks agree, and its calls are short; the demo's broker flushes when it likes, and is gone afterwards.
+    exposure: { mode, sendMs: 3_000, marginMs: 500, allowLazyFlush: true },
     reconcile: { maxProofAgeMs: proofAgeMs, apartMs: 1_000 },
-    accounts: accounts.map(({ account, channel, url, credentials, settings }) => ({ account, channel, baseUrl: url, credentials, settings })),
+    // Five minutes of the vendors' time.
+    governor: { windowMs: Math.round(300_000 / timeScale) },
+    accounts: accounts.map(({ account, channel, url, credentials, settings }) => ({ account, channel, baseUrl: url, credentials, settings, stage: 'live' })),
     sources: [{ source: 'erp', format: 'plumb' }],
   };
 }

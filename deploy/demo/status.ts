@@ -34,6 +34,8 @@ export interface ChannelAnswer extends Pick<AccountCounts, 'writes' | 'calls' | 
   pending: number;
   lanes: Record<Lane, number>;
   drifted: number;
+  /** Of SKUs in escrow: listings that something is still to follow for. */
+  exposure: { moving: number };
   /** From the cause of a change to the proof that buyers see it. */
   verifiedMs: { p50: number | null; p99: number | null; count: number };
   oldestPendingMs: number | null;
@@ -52,7 +54,7 @@ export interface Drift {
   sku: string;
   class: string;
   severity: string;
-  state: 'open' | 'resolved' | 'task';
+  state: 'open' | 'repairing' | 'resolved' | 'task';
   expected: number;
   observed: number;
   observableAt?: number;
@@ -233,5 +235,5 @@ function parsed<T>(text: string): T | undefined {
 /** Nothing is on its way and nothing is wrong: every account answers, nothing pending, nothing drifted. */
 export function isQuiet(status: Status): boolean {
   return status.channels.every(({ answeredAt, answer }) => answeredAt >= status.at && answer !== undefined
-    && answer.pending === 0 && answer.drifted === 0 && answer.proven === answer.listings);
+    && answer.pending === 0 && answer.drifted === 0 && answer.exposure.moving === 0 && answer.proven === answer.listings);
 }
