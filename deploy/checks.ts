@@ -15,7 +15,7 @@ const leastVersion = [2, 11];
 /** A record with its reason of quarantine, and its envelope. */
 const leastPayload = 1_000_000;
 /** More than what NTP leaves: waits, expiries of tokens and signatures of requests go by the wall clock. */
-const skewMaxMs = 2_000;
+export const skewMaxMs = 2_000;
 
 /** How often a server forces what it acknowledged to disk; 0: before it acknowledges. */
 export interface Flush { server: string; syncMs: number }
@@ -30,20 +30,27 @@ export interface BrokerDemands {
 /**
  * Logs what it found.
  *
+ * @returns how servers flush, of those that were asked
  * @throws {BrokerError}
  */
-export async function checkBroker(nc: NatsConnection, { monitoring, requireFlush }: BrokerDemands, log: Logger): Promise<void> {
+export async function checkBroker(nc: NatsConnection, { monitoring, requireFlush }: BrokerDemands, log: Logger): Promise<Flush[]> {
   const { version = '', jetstream, max_payload: maxPayload = 0 } = nc.info ?? {};
   if (!isAtLeast(version, leastVersion)) throw new BrokerError(`nats-server ${version} is too old: ${leastVersion.join('.')} or newer is needed`);
   if (jetstream !== true) throw new BrokerError(`nats-server at ${nc.getServer()} has no JetStream: start it with -js, or with a jetstream block in its configuration`);
   if (maxPayload < leastPayload) throw new BrokerError(`nats-server takes messages of ${maxPayload} bytes at most: max_payload must be ${leastPayload} or more`);
-  const flushes = await Promise.all(monitoring.map(flushOf));
+  const asked = await Promise.allSettled(monitoring.map(flushOf));
+  const flushes = asked.flatMap(answer => answer.status === 'fulfilled' ? [answer.value] : []);
+  const silent = asked.flatMap(answer => answer.status === 'rejected' ? [answer.reason as BrokerError] : []);
+  // One of three may be down while a node starts: the others go on without it, and so must the node.
+  if (silent.length > 0 && flushes.length * 2 <= monitoring.length) throw silent[0];
+  for (const { message } of silent) log.warn(message);
   const lazy = flushes.filter(({ syncMs }) => syncMs > 0);
   if (requireFlush && flushes.length === 0) throw new BrokerError('nats.requireFlush is set, and nats.monitoring names no server to ask');
   if (requireFlush && lazy.length > 0) {
     throw new BrokerError(`${lazy.map(({ server, syncMs }) => `${server} flushes every ${syncMs} ms`).join(', ')}: a power cut loses what was acknowledged since. Set "sync_interval: always" in its jetstream block`);
   }
   log.info({ version, maxPayload, flush: flushes.length === 0 ? 'unknown: nats.monitoring names no server' : flushes }, 'broker checked');
+  return flushes;
 }
 
 /** Says when this machine's clock is off. @param skewMs how far it is ahead of the broker's */
@@ -52,12 +59,28 @@ export function checkClock(skewMs: number, log: Logger): void {
 }
 
 /** @throws {BrokerError} when the server does not tell */
-async function flushOf(origin: string): Promise<Flush> {
+export async function flushOf(origin: string): Promise<Flush> {
+  const { server_name: server, jetstream } = await ask(origin);
+  const { sync_interval: nanoseconds = 0, sync_always: always = false } = jetstream?.config ?? {};
+  return { server, syncMs: always ? 0 : nanoseconds / 1e6 };
+}
+
+/** Bytes that streams take on a server's disk, and may take. @throws {BrokerError} when the server does not tell */
+export async function storageOf(origin: string): Promise<{ server: string; used: number; most: number }> {
+  const { server_name: server, jetstream } = await ask(origin);
+  return { server, used: jetstream?.stats?.storage ?? 0, most: jetstream?.config?.max_storage ?? Infinity };
+}
+
+interface Told {
+  server_name: string;
+  jetstream?: { config?: { sync_interval?: number; sync_always?: boolean; max_storage?: number }; stats?: { storage?: number } };
+}
+
+/** @throws {BrokerError} when the server does not tell */
+async function ask(origin: string): Promise<Told> {
   try {
     const answer = await fetch(new URL('/varz', origin), { signal: AbortSignal.timeout(3_000) });
-    const { server_name: server, jetstream } = await answer.json() as { server_name: string; jetstream?: { config?: { sync_interval?: number; sync_always?: boolean } } };
-    const { sync_interval: nanoseconds = 0, sync_always: always = false } = jetstream?.config ?? {};
-    return { server, syncMs: always ? 0 : nanoseconds / 1e6 };
+    return await answer.json() as Told;
   } catch (cause) {
     throw new BrokerError(`nats.monitoring: ${origin} does not answer as a nats-server does (${(cause as Error).message})`, { cause });
   }

@@ -7,12 +7,14 @@ import { emptyStock } from '../actors/sku/protocol.ts';
 import type { SkuEvent, SkuFact, Stock } from '../actors/sku/protocol.ts';
 import type { ActorKind } from '../runtime/actor.ts';
 import { stepper } from '../runtime/step.ts';
+import { skuAddress } from '../runtime/subjects.ts';
 
 export function skuKind(ports: SkuPorts): ActorKind<Stock> {
   return {
-    stepper: stepper<Stock>(createSkuMachine(ports)),
+    stepper: stepper<Stock>(createSkuMachine({ addressOf: skuAddress, ...ports })),
     initial: emptyStock,
-    event: (body, place): SkuEvent => ({ type: 'fact', fact: body as SkuFact, place }),
+    event: (body, place): SkuEvent => ({ type: 'facts', told: [{ fact: body as SkuFact, place }] }),
+    together: (told): SkuEvent => ({ type: 'facts', told: told.map(({ body, place }) => ({ fact: body as SkuFact, place })) }),
     pack: packStock,
     unpack: stored => unpackStock(stored as PackedStock),
     migrate: record => {

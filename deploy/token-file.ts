@@ -1,5 +1,5 @@
-/** Token pairs in a folder of their own, one file an account, readable by this user only. Written before used. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+/** Token pairs in a folder of their own, one file an account, readable by this user only. On disk before used. */
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TokenSet, TokenStore } from '../actors/channel/adapter.ts';
 
@@ -14,16 +14,32 @@ export function tokenFiles(dir: string): TokenStore {
         throw error;
       }
     },
+    /** Resolves when the pair is on disk: a refresh token that works once is worth nothing in a page cache. */
     async save(account, tokens) {
       await mkdir(dir, { recursive: true, mode: 0o700 });
-      const temporary = `${path(account)}.${process.pid}`;
-      await writeFile(temporary, JSON.stringify(tokens), { mode: 0o600 });
+      const temporary = `${path(account)}.${process.pid}.${++serial}`;
+      await flushed(temporary, 'w', file => file.writeFile(JSON.stringify(tokens)));
       await rename(temporary, path(account));
+      // The name is part of the folder, which is flushed by itself.
+      await flushed(dir, 'r', () => Promise.resolve());
     },
   };
 }
 
-/** Keeps tokens in memory only: for a single node whose grants do not rotate. */
+/** Two saves of one process never share a temporary file. */
+let serial = 0;
+
+async function flushed(path: string, flags: string, use: (file: Awaited<ReturnType<typeof open>>) => Promise<void>): Promise<void> {
+  const file = await open(path, flags, 0o600);
+  try {
+    await use(file);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Keeps tokens in memory only: for grants that do not rotate. */
 export function tokenMemory(): TokenStore {
   const held = new Map<string, TokenSet>();
   return {

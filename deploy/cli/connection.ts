@@ -1,6 +1,10 @@
 /** How a command reaches the nodes: `--nats`, else NATS_URL, else the local default. */
-import { FailedError } from './exit.ts';
+import { FailedError, UsageError } from './exit.ts';
+import { withoutPassword } from '../../config/secrets.ts';
 import type { NatsConnection } from 'nats';
+
+/** No server answers at an address. */
+export class UnreachableError extends FailedError {}
 
 export const defaultNatsUrl = 'nats://127.0.0.1:4222';
 
@@ -8,12 +12,23 @@ export function natsUrl(flag: string | undefined): string {
   return flag ?? process.env.NATS_URL ?? defaultNatsUrl;
 }
 
-/** @throws {FailedError} when no server answers there within 3 s */
-export async function connectTo(url: string, name: string): Promise<NatsConnection> {
+/** Answers to a command come here: users of the broker have inboxes of their own, deploy/nats/accounts.conf. */
+export const inboxPrefix = '_INBOX_cli';
+
+/**
+ * Keys and certificates as NATS_CREDS, NATS_NKEY, NATS_CA, NATS_CERT and NATS_KEY name them.
+ *
+ * @param stays comes back after a lost connection: for commands that run for days
+ * @throws {FailedError} when no server answers there within 3 s
+ */
+export async function connectTo(url: string, name: string, stays = false): Promise<NatsConnection> {
   const { connect } = await import('nats');
+  const { accessFrom, accessOptions, AccessError } = await import('../nats/access.ts');
   try {
-    return await connect({ servers: url.split(','), name, timeout: 3_000, reconnect: false });
+    return await connect({ ...accessOptions(accessFrom(process.env)), servers: url.split(','), name, inboxPrefix, timeout: 3_000, reconnect: stays, maxReconnectAttempts: -1 });
   } catch (cause) {
-    throw new FailedError(`no NATS server answers at ${url}: ${(cause as Error).message}\n  give its address with --nats or NATS_URL; npm start -- --keep prints the one of the demo`, { cause });
+    if (cause instanceof AccessError) throw new UsageError(cause.message, { cause });
+    if ((cause as Error).name === 'AuthorizationError') throw new FailedError(`the NATS server at ${withoutPassword(url)} does not let us in: give the file of your keys as NATS_CREDS or NATS_NKEY`, { cause });
+    throw new UnreachableError(`no NATS server answers at ${withoutPassword(url)}: ${(cause as Error).message}\n  give its address with --nats or NATS_URL; npm start -- --keep prints the one of the demo`, { cause });
   }
 }

@@ -12,16 +12,18 @@ interface DemoFlags {
   duration?: number;
   seed: number;
   clock: number;
+  mode: 'mirror' | 'escrow' | 'auto';
   scenario: string;
   faults: boolean;
   hiddenSale?: boolean;
   json?: boolean;
   keep?: boolean;
+  metrics?: number;
   store?: string;
   logs?: string;
 }
 
-const scenarioNames = ['all', 'kill-node', 'hand-edit', 'throttle-storm', 'lost-answer', 'none'];
+const scenarioNames = ['all', 'kill-node', 'hand-edit', 'throttle-storm', 'lost-answer', 'bad-file', 'none'];
 
 export function demoCommand(): Command {
   return new Command('demo')
@@ -36,10 +38,12 @@ export function demoCommand(): Command {
     .option('--clock <k>', 'marketplaces run k times faster than the vendors\'', number({ least: 1, most: 1_000 }), 60)
     .addOption(new Option('--scenario <name>', 'what goes wrong on purpose').choices(scenarioNames).default('all'))
     .option('--no-faults', 'nothing goes wrong on purpose')
+    .addOption(new Option('--mode <mode>', 'mirror: every marketplace shows what exists; escrow: each holds units of its own, and none is sold twice; auto: escrow while a SKU is scarce').choices(['mirror', 'auto', 'escrow']).default('mirror'))
     .option('--hidden-sale', 'lie to the referee: sell a unit that no order tells of; the verdict must be no')
     .option('--json', 'progress on stderr, and one JSON object as the last line of stdout')
     .option('--keep', 'keep everything running after the verdict, and print what to try')
     .option('--store <folder>', 'where JetStream stores (default: a temporary folder)')
+    .option('--metrics <port>', 'the nodes tell Prometheus their figures at this port and the two after it', number({ least: 1, most: 65_533, whole: true }))
     .option('--logs <folder>', 'keep the logs of all processes there (default: removed at the end)')
     .addHelpText('after', `
 Environment: NATS_URL uses a NATS server that runs already (JetStream, without data of Plumb's).
@@ -55,10 +59,10 @@ Exit codes: 0 every check holds, 1 a check failed, 2 a wrong flag or a trace tha
         import('../demo/demo.ts'), import('../nats/binary.ts'), import('../demo/stage.ts'), import('../demo/csv.ts'),
       ]);
       const ok = await runDemo({
-        orders, stock, adjustments, limit: flags.limit, speed: flags.speed, seed: flags.seed, clock: flags.clock,
+        orders, stock, adjustments, limit: flags.limit, speed: flags.speed, seed: flags.seed, clock: flags.clock, mode: flags.mode,
         durationMs: duration === undefined ? undefined : Math.round(duration * 1000),
         scenario: faults ? scenario as 'all' : 'none',
-        hiddenSale: flags.hiddenSale ?? false, json: flags.json ?? false, keep: flags.keep ?? false,
+        hiddenSale: flags.hiddenSale ?? false, json: flags.json ?? false, keep: flags.keep ?? false, metricsPort: flags.metrics,
         natsUrl: process.env.NATS_URL || undefined, storeDir: flags.store, logDir: flags.logs,
       }).catch((error: Error) => {
         if (flags.json) process.stdout.write(`${JSON.stringify({ ok: false, checks: [], figures: {}, error: error.message })}\n`);

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import type { ActorRecord } from '../../runtime/actor.ts';
 import type { RuntimeFact } from '../../runtime/handle.ts';
-import { connectTo, natsUrl } from './connection.ts';
+import { connectTo, inboxPrefix, natsUrl } from './connection.ts';
 import { FailedError, UsageError } from './exit.ts';
 import { number } from './numbers.ts';
 
@@ -35,7 +35,7 @@ async function release(sku: string, { nats, skip, by }: ReleaseOptions): Promise
     throw new UsageError((cause as Error).message, { cause });
   }
   const connection = await connectTo(natsUrl(nats), 'plumb release');
-  const publisher = new Publisher(connection, '_INBOX_cli');
+  const publisher = new Publisher(connection, inboxPrefix);
   try {
     const records = new Records(publisher);
     const before = (await records.get<ActorRecord>(record))?.value;

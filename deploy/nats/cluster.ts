@@ -1,4 +1,4 @@
-/** Runs a cluster of three nats-servers on loopback, to see what becomes of Plumb when a broker dies. */
+/** Runs the cluster of `cluster.conf` on loopback, to see what becomes of Plumb when a broker dies. */
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
@@ -29,12 +29,8 @@ export async function startCluster({ storeDir }: { storeDir: string }): Promise<
   const start = (n: number): Promise<NatsServer> => startNats({
     storeDir: join(storeDir, `s${n}`),
     port: client[n]!,
-    serverName: `s${n}`,
-    extraConfig: `cluster {
-  name: plumb
-  listen: "127.0.0.1:${route[n]}"
-  routes: [${route.filter((_, other) => other !== n).map(port => `"nats://127.0.0.1:${port}"`).join(', ')}]
-}`,
+    serverName: `nats-${n}`,
+    cluster: { port: route[n]!, routes: route },
   });
   const started = await Promise.allSettled([0, 1, 2].map(start));
   const servers = started.flatMap(outcome => outcome.status === 'fulfilled' ? [outcome.value] : []);
@@ -75,7 +71,7 @@ async function answers(urls: string[]): Promise<void> {
 }
 
 /** Free when asked, all different; a route must be known to the others before its server is there. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const held = await Promise.all(Array.from({ length: count }, () => new Promise<Server>((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

@@ -1,10 +1,11 @@
-/** Runs one nats-server with JetStream on file storage, on loopback, for the demo and for tests. */
+/** Runs nats-server with JetStream on file storage, on loopback, for the demo and for tests: one alone, or one of three. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startGuardian } from '../guardian.ts';
 import { findNatsServer } from './binary.ts';
 
@@ -15,10 +16,14 @@ export interface NatsOptions {
   port?: number;
   /** Unique within a cluster. */
   serverName?: string;
-  /** Bytes that streams may take on disk. */
+  /** It is one of three and runs by `cluster.conf`, as in production; ports of its own route and of all of them. */
+  cluster?: { port: number; routes: readonly number[] };
+  /** Of a server alone: bytes that streams may take on disk. */
   maxFileBytes?: number;
-  /** More of nats-server's configuration, in its own format. */
+  /** Of a server alone: more of nats-server's configuration, in its own format. */
   extraConfig?: string;
+  /** Values that its configuration takes from the environment. */
+  env?: Record<string, string>;
 }
 
 export interface NatsServer {
@@ -29,7 +34,7 @@ export interface NatsServer {
   monitoringUrl: string;
   pid: number;
   version: string;
-  /** How often acknowledged messages are forced to disk, ms: what a power cut can lose at most, per server. */
+  /** How often acknowledged messages are forced to disk, ms: what a power cut can lose at most, per server; 0: before they are acknowledged. */
   syncIntervalMs: number;
   /** Settles when the process has ended, however that came. */
   ended: Promise<void>;
@@ -55,15 +60,17 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
     for (const each of folders) await rm(each, { recursive: true, force: true });
     guardian.dismiss();
   };
+  let args: string[];
   try {
     await mkdir(options.storeDir, { recursive: true });
-    await writeFile(join(folder, 'nats.conf'), configuration(options, folder));
+    args = options.cluster ? ofThree(options.port, options.cluster, folder) : await alone(options, folder);
   } catch (error) {
     await cleanUp();
     throw error;
   }
   const log = openSync(join(folder, 'log'), 'a');
-  const child = spawn(binary.path, ['-c', join(folder, 'nats.conf')], { detached: true, stdio: ['ignore', log, log] });
+  const env = { ...process.env, NATS_NAME: options.serverName ?? 'plumb', NATS_STORE: options.storeDir, ...options.env };
+  const child = spawn(binary.path, args, { detached: true, stdio: ['ignore', log, log], env });
   closeSync(log);
   let failure: Error | undefined;
   const ended = new Promise<void>(resolve => {
@@ -88,21 +95,31 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   }
 }
 
-function configuration({ storeDir, port = 0, serverName = 'plumb', maxFileBytes = 16 * 2 ** 30, extraConfig = '' }: NatsOptions, folder: string): string {
-  return `# Written by Plumb.
-server_name: ${JSON.stringify(serverName)}
+const clusterFile = fileURLToPath(new URL('./cluster.conf', import.meta.url));
+
+/** The shipped file, at other addresses. */
+function ofThree(port: number | undefined, { port: route, routes }: NonNullable<NatsOptions['cluster']>, folder: string): string[] {
+  const url = (each: number): string => `nats://127.0.0.1:${each}`;
+  return ['-c', clusterFile, '-a', '127.0.0.1', '-p', String(port || -1), '-m', '-1', '--cluster', url(route), '--routes', routes.map(url).join(','), '--ports_file_dir', folder];
+}
+
+async function alone({ port = 0, maxFileBytes = 16 * 2 ** 30, extraConfig = '' }: NatsOptions, folder: string): Promise<string[]> {
+  const file = join(folder, 'nats.conf');
+  await writeFile(file, `# Written by Plumb.
+server_name: $NATS_NAME
 host: "127.0.0.1"
 port: ${port || -1}
 http: "127.0.0.1:-1"
 ports_file_dir: ${JSON.stringify(folder)}
 max_payload: 8MB
 jetstream {
-  store_dir: ${JSON.stringify(storeDir)}
+  store_dir: $NATS_STORE
   max_file: ${maxFileBytes}
   max_mem: ${256 * 2 ** 20}
 }
 ${extraConfig}
-`;
+`);
+  return ['-c', file];
 }
 
 /** The server writes the ports it took beside its configuration: no race for a free one. */
@@ -122,9 +139,10 @@ async function answers(monitoring: string, ended: Promise<void>): Promise<{ vers
     const health = await fetch(`${monitoring}/healthz?js-enabled-only=true`, { signal });
     if (!health.ok) return undefined;
     const facts = await (await fetch(`${monitoring}/varz`, { signal })).json() as {
-      version: string; jetstream?: { config?: { sync_interval?: number } };
+      version: string; jetstream?: { config?: { sync_interval?: number; sync_always?: boolean } };
     };
-    return { version: facts.version, syncIntervalMs: (facts.jetstream?.config?.sync_interval ?? 0) / 1e6 };
+    const { sync_interval: nanoseconds = 0, sync_always: always = false } = facts.jetstream?.config ?? {};
+    return { version: facts.version, syncIntervalMs: always ? 0 : nanoseconds / 1e6 };
   });
 }
 

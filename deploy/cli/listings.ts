@@ -1,0 +1,84 @@
+/** `plumb listings`: reads what a channel lists, and matches it with the SKUs that sources tell of. */
+import { userInfo } from 'node:os';
+import { Command } from 'commander';
+import type { NatsConnection } from 'nats';
+import type { ImportRecord } from '../../runtime/account/importing.ts';
+import { commandAccount } from './account-command.ts';
+import { accountsOf, natsFlag, stageOf, table, withBroker, writeCsv } from './compare-tools.ts';
+import { FailedError, UsageError } from './exit.ts';
+import { progress } from './progress.ts';
+
+interface Nats { nats?: string }
+
+const lookEveryMs = 250;
+const matchColumns = ['sku', 'account', 'listing', 'match', 'candidates', 'why'] as const;
+
+export function listingsCommand(): Command {
+  const listings = new Command('listings').description('Imports what channels list, and shows what of it is matched with a SKU.');
+  listings.command('import')
+    .description('Reads the whole list of listings of an account, and links each to its SKU. Writes nothing to the channel.')
+    .argument('<account>', 'its name, or all')
+    .option('--by <name>', 'who does it, for the journal', userInfo().username)
+    .option(...natsFlag)
+    .addHelpText('after', '\nIt goes on at the node when this command is interrupted, and with a next node from the page where it stood: ask again to\nsee how far it is. Exit code 1 when listings could not be linked, or the account does not allow what is needed.')
+    .action(importAll);
+  listings.command('match')
+    .description('Listings by how they match SKUs that sources have counted: matched, unmatched, ambiguous, duplicate; and SKUs without a listing.')
+    .argument('<account>', 'its name, or all')
+    .option('--csv <file>', 'every row; - is stdout')
+    .option('--json', 'a line of JSON for each row that is not matched')
+    .option(...natsFlag)
+    .action(match);
+  return listings;
+}
+
+async function importAll(which: string, { by, ...options }: Nats & { by: string }): Promise<void> {
+  await withBroker(options, 'plumb listings', async connection => {
+    const failed: string[] = [];
+    for (const account of await accountsOf(connection, which)) {
+      const { linked, seen, unlinked, unlinkedCount, refused } = await imported(connection, account, by);
+      process.stdout.write(`${account}: ${seen} listings read, ${linked} linked, ${unlinkedCount} not\n`);
+      for (const { listing, sku, why } of unlinked.slice(0, 20)) process.stdout.write(`  ${listing} (SKU ${JSON.stringify(sku)}): ${why}\n`);
+      for (const told of refused) process.stdout.write(`  the account does not allow what is needed: ${told}\n`);
+      if (unlinkedCount > 0 || refused.length > 0) failed.push(account);
+    }
+    if (failed.length > 0) throw new FailedError(`not everything could be linked: ${failed.join(', ')}`);
+  });
+}
+
+/** Resolves when the import has ended. */
+async function imported(connection: NatsConnection, account: string, by: string): Promise<ImportRecord> {
+  const { listings: known } = await stageOf(connection, account);
+  let { import: state } = await commandAccount<{ import: ImportRecord }>(connection, account, `import start ${by}`);
+  const { beganAt } = state;
+  const shown = progress(`listings of ${account}`);
+  while (state.endedAt === undefined) {
+    shown.update(state.seen, Math.max(known, state.seen, 1));
+    await new Promise(resolve => setTimeout(resolve, lookEveryMs));
+    const answer = await commandAccount<{ import: ImportRecord | null }>(connection, account, 'import state');
+    if (answer.import?.beganAt !== beganAt) throw new FailedError(`${account}: another import has begun: ask again`);
+    state = answer.import;
+  }
+  shown.stop();
+  return state;
+}
+
+async function match(which: string, { csv, json = false, ...options }: Nats & { csv?: string; json?: boolean }): Promise<void> {
+  if (csv !== undefined && json) throw new UsageError('--csv and --json are two ways of telling the same: give one of them');
+  const { matchesOf } = await import('./listing-matches.ts');
+  await withBroker(options, 'plumb listings', async connection => {
+    const all: string[][] = [];
+    for (const account of await accountsOf(connection, which)) {
+      const { import: state } = await commandAccount<{ import: ImportRecord | null }>(connection, account, 'import state');
+      const rows = await matchesOf(connection, account, state?.unlinked ?? []);
+      const odd = rows.filter(({ match: kind }) => kind !== 'matched');
+      if (json) for (const row of odd) process.stdout.write(`${JSON.stringify({ account, ...row })}\n`);
+      all.push(...rows.map(({ sku, listing, match: kind, candidates, why }) => [sku, account, listing, kind, candidates.join('|'), why]));
+      if (json || csv === '-') continue;
+      const count = (kind: string): number => rows.filter(row => row.match === kind).length;
+      process.stdout.write(`${account}: ${['matched', 'unmatched', 'ambiguous', 'duplicate', 'unnamed', 'unlisted'].map(kind => `${count(kind)} ${kind}`).join(', ')}\n`);
+      if (csv === undefined && odd.length > 0) process.stdout.write(await table(['SKU', 'listing', 'match', 'may be', 'why'], odd.slice(0, 20).map(({ sku, listing, match: kind, candidates, why }) => [sku, listing, kind, candidates.slice(0, 3).join(', '), why])));
+    }
+    if (csv !== undefined) await writeCsv(csv, matchColumns, all);
+  });
+}

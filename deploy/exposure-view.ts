@@ -1,0 +1,96 @@
+/** What a SKU's channels may sell, as people ask for it: from its record, the settings in force, and what accounts measure. */
+import { reasonToMirror } from '../actors/sku/escrow/mode.ts';
+import { ledgerOf } from '../actors/sku/escrow/ledger.ts';
+import { debt, free, sellable, totalRights } from '../actors/sku/exposure/ledger.ts';
+import { modeOf } from '../actors/sku/exposure/mode.ts';
+import type { ModeChoice } from '../actors/sku/exposure/mode.ts';
+import { bufferFor } from '../actors/sku/exposure/safety-stock.ts';
+import type { Buffer } from '../actors/sku/exposure/safety-stock.ts';
+import { measuredOf, scarcityOf } from '../actors/sku/exposure/scarcity.ts';
+import type { Delays } from '../actors/sku/exposure/scarcity.ts';
+import type { Shortfall } from '../actors/sku/exposure/ledger.ts';
+import type { Stock } from '../actors/sku/protocol.ts';
+import { target } from '../actors/sku/rules.ts';
+import { known } from '../actors/sku/stock.ts';
+import { lookup } from '../actors/own-keys.ts';
+import type { SkuSettings } from './sku-settings.ts';
+
+export interface ExposureView {
+  sku: string;
+  mode: 'mirror' | 'escrow';
+  /** Why it is in this mode, in words. */
+  why: string;
+  /** Epoch ms; absent in mirror mode, and while a debt from before is being worked off. */
+  inForceSince?: number;
+  /** Units that exist and are promised to nobody; absent until counted. */
+  known?: number;
+  /** Units in no channel's rights, and what is missing of them. */
+  free?: number;
+  rights?: number;
+  debt?: number;
+  shortfall?: Shortfall;
+  /** The source's number is not believed yet: it contains these. */
+  waitsFor?: string[];
+  channels: ChannelView[];
+  /** What scarcity would choose, with the numbers behind it. */
+  scarcity: ModeChoice & { unitsPerHour: number; delayMs?: number };
+}
+
+export interface ChannelView {
+  account: string;
+  kind?: string;
+  /** What it should show: in escrow what it may sell. */
+  shows?: number;
+  rights?: number;
+  /** A write that may or may not have been carried out. */
+  inDoubt?: { to: number; from?: number; reserved: number; attempts: number; until: number };
+  /** Units held back by its rule, and those that would keep the accepted risk. */
+  buffer: number;
+  computed: Buffer;
+}
+
+export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure' | 'debounce'>, delays: Readonly<Record<string, Delays>>, now: number): ExposureView {
+  const { exposure, sku } = stock;
+  const { risk = 0.001, unmeasuredMs = 900_000, pace } = settings.exposure ?? {};
+  const ledger = exposure && ledgerOf(stock, exposure, settings.exposure);
+  const units = known(stock);
+  const measured = measuredOf(stock, delays, now, pace);
+  const scarcity = scarcityOf(stock, measured, settings.debounce.hardMs);
+  const mode = exposure ? 'escrow' : 'mirror';
+  const choice = modeOf(mode, { ...scarcity, delayMs: scarcity.delayMs ?? unmeasuredMs }, risk);
+  return {
+    sku, mode, why: whyOf(stock, settings, choice),
+    ...(exposure?.inForceSince !== undefined && { inForceSince: exposure.inForceSince }),
+    ...(units !== undefined && { known: units }),
+    ...(ledger?.count && { free: free(ledger)!, rights: totalRights(ledger), debt: debt(ledger) }),
+    ...(exposure?.shortfall && { shortfall: exposure.shortfall }),
+    ...(exposure?.waiting && { waitsFor: exposure.waiting.ids }),
+    channels: Object.keys(stock.outlets).sort().map((account): ChannelView => {
+      const outlet = stock.outlets[account]!;
+      const cell = ledger && lookup(ledger.cells, account);
+      const { intent } = cell ?? {};
+      const shows = cell ? sellable(ledger!, account) : units === undefined ? undefined : target(stock, account, outlet, units);
+      return {
+        account,
+        ...(cell && { kind: cell.terms.kind, rights: cell.rights }),
+        ...(shows !== undefined && { shows }),
+        ...(intent && { inDoubt: { to: intent.to, ...(intent.from !== undefined && { from: intent.from }), reserved: intent.reserved, attempts: intent.attempts, until: intent.until } }),
+        buffer: outlet.rule.buffer,
+        computed: bufferFor(account, measured, { risk, debounceMs: settings.debounce.hardMs, unmeasuredMs }),
+      };
+    }),
+    scarcity: { ...choice, unitsPerHour: scarcity.unitsPerHour, ...(scarcity.delayMs !== undefined && { delayMs: scarcity.delayMs }) },
+  };
+}
+
+function whyOf(stock: Stock, { exposure: settings }: Pick<SkuSettings, 'exposure'>, { why }: ModeChoice): string {
+  const { exposure, mode, outlets } = stock;
+  if (exposure && exposure.why !== 'pinned') return `auto: ${exposure.why}`;
+  const wanted = mode ?? settings?.mode ?? 'mirror';
+  const by = mode === undefined ? `exposure.mode of the configuration is ${wanted}` : `people have set ${mode}`;
+  if (exposure || wanted === 'mirror') return by;
+  const against = reasonToMirror(stock);
+  if (against !== undefined) return `${by}, but ${against}`;
+  if (wanted === 'escrow') return by;
+  return `${by}: ${Object.values(outlets).filter(({ rule }) => !rule.skip).length < 2 ? 'it is sold at one channel' : why}`;
+}
