@@ -1,9 +1,13 @@
 /** A channel that answers at once and proves what it answers: what is measured is Plumb and the broker. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { deserialize, serialize } from 'node:v8';
 import type { Call, ChannelAdapter, Listing, ListingPage, Operation, OrderPage, ReadOutcome, WriteEntry, WriteOutcome } from '../../actors/channel/adapter.ts';
 
 export interface Arrival {
   account: string;
   sku: string;
+  quantity: number;
   /** `process.hrtime` in ms: the same clock in every process of one machine. */
   at: number;
 }
@@ -15,14 +19,43 @@ export class BenchChannel {
   writes = 0;
   /** Kept only while somebody wants them. */
   arrivals: Arrival[] | undefined;
-  readonly #shown = new Map<string, number>();
+  /** By account and listing. */
+  #shown = new Map<string, Map<string, number>>();
+  readonly #wrote = new Set<string>();
   readonly #batch: number;
+  readonly #folder: string;
 
-  constructor(batch: number) {
+  /** @param folder keeps what is shown while no node runs: a channel outlives those that write to it */
+  constructor(batch: number, folder: string) {
     this.#batch = batch;
+    this.#folder = folder;
+  }
+
+  save(): void {
+    for (const account of this.#wrote) writeFileSync(join(this.#folder, account), serialize(this.#shown.get(account)));
+  }
+
+  /** Measures something while what the channel itself remembers is out of the way: it is no part of a node. */
+  without(measure: () => number): number {
+    const file = this.#putAway();
+    const measured = measure();
+    this.#shown = deserialize(readFileSync(file)) as Map<string, Map<string, number>>;
+    return measured;
+  }
+
+  /** A function of its own: what one looked at stays reachable until it ends. Not into a buffer, which nobody can subtract. */
+  #putAway(): string {
+    const file = join(this.#folder, `away-${process.pid}`);
+    writeFileSync(file, serialize(this.#shown));
+    this.#shown = new Map(Array.from(this.#shown.keys(), account => [account, new Map()]));
+    return file;
   }
 
   adapter(account: string): ChannelAdapter {
+    const file = join(this.#folder, account);
+    const kept = existsSync(file) ? deserialize(readFileSync(file)) as Map<string, number> : new Map<string, number>();
+    this.#shown.set(account, kept);
+    const shown = (): Map<string, number> => this.#shown.get(account)!;
     const operation: Operation = { limit: 'call', cost: 1, batch: this.#batch };
     return {
       channel: 'bench',
@@ -31,17 +64,18 @@ export class BenchChannel {
       operations: { write: operation, read: operation, orders: operation, listings: operation },
       write: async (entries: readonly WriteEntry[]): Promise<WriteOutcome[]> => {
         this.writes += entries.length;
+        this.#wrote.add(account);
         if (this.arrivals) {
           const at = nowMs();
-          for (const { listing } of entries) this.arrivals.push({ account, sku: listing.sku, at });
+          for (const { listing, quantity } of entries) this.arrivals.push({ account, sku: listing.sku, quantity, at });
         }
         return entries.map(({ listing, signature, quantity }) => {
-          this.#shown.set(listing.id, quantity);
+          shown().set(listing.id, quantity);
           return { kind: 'applied', signature, quantity };
         });
       },
       read: async (listings: readonly Listing[]): Promise<ReadOutcome[]> => listings.map(listing => {
-        const quantity = this.#shown.get(listing.id) ?? 0;
+        const quantity = shown().get(listing.id) ?? 0;
         return { kind: 'read', reading: { listing, quantity, buyable: quantity, active: true } };
       }),
       orders: async (_cursor: string | undefined, _call: Call): Promise<OrderPage> => ({ lines: [], cursor: '', more: false, completeThrough: Date.now() }),

@@ -5,29 +5,29 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { connect } from 'nats';
 import type { NatsConnection } from 'nats';
-import { unpackStock } from '../../actors/sku/packing.ts';
-import type { PackedStock } from '../../actors/sku/packing.ts';
 import type { SkuFact, Stock } from '../../actors/sku/protocol.ts';
 import type { ConfigInput } from '../../config/config.ts';
-import type { Message } from '../../deploy/demo/child.ts';
 import type { Lifetime } from '../../deploy/demo/lifetime.ts';
 import { ProcessGroup } from '../../deploy/demo/processes.ts';
 import { startNats } from '../../deploy/nats/server.ts';
 import type { NatsServer } from '../../deploy/nats/server.ts';
-import type { ActorRecord } from '../../runtime/actor.ts';
 import { encodeJournal, journalHeaders } from '../../runtime/codec.ts';
 import { Publisher } from '../../runtime/publisher.ts';
-import { Reader } from '../../runtime/reader.ts';
 import { skuSubject, streams } from '../../runtime/subjects.ts';
 import type { Arrival } from './channel.ts';
 import { nowMs } from './channel.ts';
-import { accounts, source } from './workload.ts';
+import { modulePath, Questions } from './children.ts';
+import { storedStocks } from './read-back.ts';
+import { accounts, factOf, source } from './workload.ts';
+
+/** A proof that does not come is looked for after 30 s: that is no standstill. */
+const stuckMs = 60_000;
 
 export interface StageOptions {
   /** Everything is stored under it. */
   dir: string;
   nodes: number;
-  /** Raises wait for so long; 0 for no debounce. */
+  /** Raises wait for so long, and no longer; 0 for no debounce. */
   quietMs: number;
   /** Entries in one call of the channel. */
   writeBatch: number;
@@ -41,8 +41,16 @@ export interface NodeFigures {
   lag: number;
   /** Jobs not proven yet. */
   pending: number;
+  /** Pairs of SKU and account that have not settled. */
+  busyPairs: number;
+  /** Pairs that are read again every few seconds, and not settled for a moment then. */
+  watched: number;
   /** Revision of the last record that reached the channels. */
   recordSeen: number;
+  /** What it took its channels to learn every record, once they have. */
+  firstReading?: { records: number; ms: number };
+  /** Sequence of the journal up to which every partition here was told of everything. */
+  journalSeen: number;
   partitions: number[];
   accounts: string[];
   /** Entries that the channel side was given. */
@@ -57,7 +65,7 @@ export class Stage {
   readonly publisher: Publisher;
   readonly processes: ProcessGroup;
   readonly questions: Questions;
-  readonly #options: StageOptions;
+  #options: StageOptions;
   #nodes: string[] = [];
 
   private constructor(server: NatsServer, nc: NatsConnection, jsm: JetStreamManager, processes: ProcessGroup, options: StageOptions) {
@@ -74,12 +82,17 @@ export class Stage {
   /** Starts server and nodes; resolves when every partition and account is served. */
   static async start(options: StageOptions, lifetime: Lifetime): Promise<Stage> {
     const { dir } = options;
-    mkdirSync(join(dir, 'log'), { recursive: true });
-    const server = await startNats({ storeDir: join(dir, 'nats') });
+    for (const folder of ['log', 'channel']) mkdirSync(join(dir, folder), { recursive: true });
+    const server = await startNats({ storeDir: join(dir, 'nats'), ...(process.env.BENCH_SERVER && { extraConfig: process.env.BENCH_SERVER }) });
     lifetime.defer(() => server.stop());
     lifetime.guardian.watch(server.pid);
     const processes = new ProcessGroup(join(dir, 'log'), lifetime.guardian);
     lifetime.defer(() => processes.stop());
+    // Its answers would be waited for for ever.
+    processes.onDeath = (name, why) => {
+      process.stderr.write(`${name} died: ${why}\n`);
+      void lifetime.end().finally(() => process.exit(1));
+    };
     const nc = await connect({ servers: server.url, name: 'bench', inboxPrefix: '_INBOX_bench' });
     lifetime.defer(() => nc.close());
     const stage = new Stage(server, nc, await jetstreamManager(nc), processes, options);
@@ -103,20 +116,32 @@ export class Stage {
     await this.until(figures => sum(figures, f => f.partitions.length) === 64 && sum(figures, f => f.accounts.length) === accounts.length);
   }
 
+  /** Ends the nodes and starts others, with another debounce if one is given. */
+  async restartNodes(options: Partial<StageOptions> = {}): Promise<void> {
+    await this.stopNodes();
+    this.#options = { ...this.#options, ...options };
+    await this.startNodes();
+  }
+
   async stopNodes(): Promise<void> {
     await this.processes.stop(this.#nodes);
     this.#nodes = [];
   }
 
-  #configuration(id: string): ConfigInput & { writeBatch: number } {
-    const { quietMs, writeBatch } = this.#options;
+  #configuration(id: string): ConfigInput & { writeBatch: number; channelDir: string } {
+    const { dir, quietMs, writeBatch } = this.#options;
     return {
       writeBatch,
+      channelDir: join(dir, 'channel'),
       nats: { url: this.server.url },
       node: { id },
-      accounts: accounts.map(({ account, rule }) => ({ account, channel: 'bench', baseUrl: 'http://127.0.0.1', credentials: {}, rule })),
+      accounts: accounts.map(({ account, rule }) => ({ account, channel: 'bench', baseUrl: 'http://127.0.0.1', credentials: {}, rule, stage: 'live' })),
       sources: [{ source, inOrder: true, floor: true }],
-      debounce: { quietMs, hardMs: 4 * quietMs },
+      debounce: { quietMs, hardMs: quietMs },
+      // What the bench checks are mirror's rules.
+      exposure: { mode: 'mirror' },
+      // Real channels give reads for few; this one would give them for all.
+      reconcile: { watch: { most: 50 } },
       log: { level: 'warn' },
     };
   }
@@ -126,11 +151,21 @@ export class Stage {
     return Promise.all(this.#nodes.map(name => this.questions.ask<T>(name, { type })));
   }
 
-  /** Polls the nodes' own figures; cheap enough to do while they are measured. */
+  /**
+   * Polls the nodes' own figures; cheap enough to do while they are measured.
+   *
+   * @throws {Error} with the figures, when nothing moves on in them for a minute
+   */
   async until(check: (figures: NodeFigures[]) => boolean | Promise<boolean>, everyMs = 10): Promise<NodeFigures[]> {
+    let moved = nowMs();
+    let before = '';
     for (;;) {
       const figures = await this.ask<NodeFigures>('figures');
       if (await check(figures)) return figures;
+      const now = JSON.stringify(figures.map(({ events, lag, pending, busyPairs, recordSeen, journalSeen, writes, partitions }) => ({ events, lag, pending, busyPairs, recordSeen, journalSeen, writes, partitions: partitions.length })));
+      if (now !== before) moved = nowMs();
+      else if (nowMs() - moved > stuckMs) throw new Error(`nothing moves on: ${now}`);
+      before = now;
       await new Promise(resolve => setTimeout(resolve, everyMs));
     }
   }
@@ -147,43 +182,49 @@ export class Stage {
     await this.settled();
   }
 
+  /** The first count of a SKU. */
+  async count(sku: string, quantity: number): Promise<void> {
+    const fact = factOf({ eventId: '', sku, seq: 1, kind: 'set', quantity, ts: 0 });
+    await this.publisher.publish(skuSubject(sku), encodeJournal(fact), journalHeaders({ id: `count:${sku}` }));
+  }
+
   /**
-   * Waits until every journal message is applied and every job proven; `at` is when that was seen.
+   * Waits until every journal message is applied, every job proven and no debounce runs; `at` is when that was seen.
    * Nothing may be published meanwhile by anybody but the nodes.
    */
   async settled(everyMs = 10): Promise<{ at: number; figures: NodeFigures[] }> {
+    for (;;) {
+      const rest = await this.#still(everyMs);
+      const { quietMs } = this.#options;
+      if (quietMs === 0) return rest;
+      // A raise that waits shows in no figure; its time ends with a message in the journal.
+      await new Promise(resolve => setTimeout(resolve, 2 * quietMs));
+      if ((await this.jsm.streams.info(streams.sku)).state.last_seq === rest.last) return rest;
+    }
+  }
+
+  async #still(everyMs: number): Promise<{ at: number; figures: NodeFigures[]; last: number }> {
     let at = 0;
+    let last = 0;
     const figures = await this.until(async each => {
       at = nowMs();
       if (sum(each, f => f.pending + f.lag) > 0) return false;
       // Asked for after the figures: what was stored meanwhile is not in them.
       const [journal, records] = await Promise.all([streams.sku, streams.skuRecords].map(stream => this.jsm.streams.info(stream)));
-      return sum(each, f => f.events) >= journal!.state.messages && each.every(f => f.recordSeen >= records!.state.last_seq);
+      last = journal!.state.last_seq;
+      return each.every(f => f.journalSeen >= last && f.recordSeen >= records!.state.last_seq);
     }, everyMs);
-    return { at, figures };
+    return { at, figures, last };
   }
 
   /** Every SKU's state as the bucket has it. */
-  async records(): Promise<Map<string, Stock>> {
-    const found = new Map<string, Stock>();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const reader = new Reader(this.js, {
-      stream: streams.skuRecords,
-      filter: '$KV.sku.>',
-      from: 'last-per-subject',
-      name: 'bench-read-back',
-      onCaughtUp: resolve,
-      onError: reject,
-      onMessage: message => {
-        const token = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-        if (token.startsWith('_')) return;
-        const context = unpackStock(message.json<ActorRecord<PackedStock>>().context);
-        found.set(context.sku, context);
-      },
-    });
-    await promise;
-    await reader.stop();
-    return found;
+  records(): Promise<Map<string, Stock>> {
+    return storedStocks(this.nc);
+  }
+
+  /** Bytes of heap in use by the nodes, after a collection. */
+  async heap(): Promise<number> {
+    return sum(await this.ask<{ bytes: number }>('heap'), each => each.bytes);
   }
 
   async watch(): Promise<void> {
@@ -193,33 +234,6 @@ export class Stage {
   async arrivals(): Promise<Arrival[]> {
     const all = await this.ask<{ arrivals: Arrival[] }>('arrivals');
     return all.flatMap(each => each.arrivals).sort((a, b) => a.at - b.at);
-  }
-}
-
-export function modulePath(file: string): string {
-  return join(import.meta.dirname, file);
-}
-
-/** Questions to child processes, answered in the order asked. */
-export class Questions {
-  readonly #processes: ProcessGroup;
-  readonly #open = new Map<string, ((answer: Message) => void)[]>();
-  readonly #known = new Set<string>();
-
-  constructor(processes: ProcessGroup) {
-    this.#processes = processes;
-  }
-
-  ask<T extends object>(name: string, message: Message): Promise<T> {
-    if (!this.#known.has(name)) {
-      this.#known.add(name);
-      this.#processes.onMessage(name, answer => this.#open.get(`${name} ${answer.type}`)?.shift()?.(answer));
-    }
-    const key = `${name} ${message.type}`;
-    return new Promise(resolve => {
-      this.#open.set(key, [...this.#open.get(key) ?? [], resolve as never]);
-      this.#processes.tell(name, message);
-    });
   }
 }
 

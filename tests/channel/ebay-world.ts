@@ -11,6 +11,8 @@ import type { RunningSandbox, SandboxVendor } from '../../deploy/sandbox/kit/ser
 
 export interface EbayWorld {
   adapter: ChannelAdapter;
+  /** A second adapter on the same account, as after a restart. */
+  again(): ChannelAdapter;
   vendor: SandboxVendor;
   sandbox: RunningSandbox;
   shop: EbayShop;
@@ -19,11 +21,14 @@ export interface EbayWorld {
   call(): Call;
   listing(sku: string): Promise<Listing>;
   entry(sku: string, quantity: number): Promise<WriteEntry>;
+  /** Another program of the application uses up what is left of the day. */
+  useUp(api: 'inventory' | 'fulfillment' | 'trading'): void;
+  secrets(): string[];
   /** A call of the vendor's API as another program of the same seller makes it. */
   raw(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; json: any }>;
 }
 
-const defaults: Omit<EbaySandboxOptions, 'account' | 'clock'> = {
+const defaults: Omit<EbaySandboxOptions, 'account' | 'clock' | 'kindOf'> & Pick<EbaySandboxOptions, 'kindOf'> = {
   offers: 1, outOfStockControl: true, entriesMax: 25, itemParts: false, auctions: false, payMs: 10_000,
 };
 
@@ -40,9 +45,11 @@ export async function ebayWorld(opening: Record<string, number>, { sandbox: opti
   for (const [sku, quantity] of Object.entries(opening)) made.shop.addListing(sku, quantity);
   const vendor = wrap(made);
   const sandbox = await startSandbox(vendor);
-  const adapter = createEbay({
+  const kept = ports(scale);
+  const again = (): ChannelAdapter => createEbay({
     account: 'ebay-test', channel: 'ebay', baseUrl: sandbox.url, credentials: vendor.credentials, settings: { ...vendor.settings, ...settings },
-  }, ports(scale));
+  }, kept);
+  const adapter = again();
   const exchanges: Exchange[] = [];
   const meters: Meter[] = [];
   const call = (): Call => ({ signal: AbortSignal.timeout(5_000), onExchange: e => exchanges.push(e), onMeter: m => meters.push(m) });
@@ -57,7 +64,7 @@ export async function ebayWorld(opening: Record<string, number>, { sandbox: opti
   };
   let signatures = 0;
   return {
-    adapter, vendor, sandbox, shop: made.shop, exchanges, meters, call, listing,
+    adapter, again, vendor, sandbox, useUp: made.useUp, secrets: () => made.secrets(), shop: made.shop, exchanges, meters, call, listing,
     entry: async (sku, quantity) => ({ listing: await listing(sku), quantity, signature: `sig-${++signatures}` }),
     async raw(method, path, body, headers = {}) {
       const token = await fetch(`${sandbox.url}/identity/v1/oauth2/token`, {

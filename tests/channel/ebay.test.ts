@@ -18,9 +18,10 @@ import { ebayWorld, ports } from './ebay-world.ts';
 import type { EbayWorld, WorldOptions } from './ebay-world.ts';
 
 channelContract(test, async opening => {
-  const { adapter, sandbox, vendor } = await ebayWorld(opening);
+  const { adapter, sandbox, vendor, again } = await ebayWorld(opening);
   return {
     adapter,
+    again,
     sandbox,
     secrets: () => vendor.secrets(),
     ghost: like => ({ ...like, id: 'GHOST-1', sku: 'GHOST-1', fields: { offerIds: '8999999990' } }),
@@ -102,7 +103,7 @@ test.serial('a listing on hold is told as not active, with eBay\'s state as reas
   const entry = await w.entry('A', 0);
   w.shop.setActive('A', false);
   const [before] = await w.adapter.read([entry.listing], w.call());
-  t.deepEqual(before, { kind: 'read', reading: { listing: entry.listing, quantity: 6, buyable: 0, active: false, reason: `offer ${entry.listing.fields['offerIds']} on hold` } });
+  t.deepEqual(before, { kind: 'read', reading: { listing: entry.listing, quantity: 6, sold: 0, buyable: 0, active: false, reason: `offer ${entry.listing.fields['offerIds']} on hold` } });
   const [outcome] = await w.adapter.write([entry], w.call());
   t.is(outcome?.kind, 'accepted');
   t.regex(outcome?.kind === 'accepted' ? outcome.reference ?? '' : '', /^25096 /);
@@ -113,7 +114,7 @@ test.serial('a listing on hold is told as not active, with eBay\'s state as reas
 
 test.serial('an outcome belongs to its entry although eBay answers in another order', async t => {
   const w = await world(t, { A: 1, B: 1, C: 1 });
-  const entries = [await w.entry('A', 5), { ...(await w.entry('B', 5)), quantity: -1 }, await w.entry('C', 5)];
+  const entries = [await w.entry('A', 5), { ...(await w.entry('B', 5)), quantity: 10_000_000_000 }, await w.entry('C', 5)];
   const outcomes = await w.adapter.write(entries, w.call());
   t.deepEqual(outcomes.map(o => [o.signature, o.kind]), entries.map((e, n) => [e.signature, n === 1 ? 'refused' : 'accepted']));
   t.like(outcomes[1], { class: 'validation', code: '25004' });
@@ -196,6 +197,45 @@ test.serial('the 251st revision of a day is refused for that listing alone, and 
   t.is(w.shop.listings.get('A')?.quantity, 249);
   clock.at += clock.real(86_400_000);
   t.is((await w.adapter.write([a], w.call()))[0]?.kind, 'accepted');
+});
+
+// ebay.md 4: what is left of the day.
+
+test.serial('what is left of the day is told to whoever asks, with the instant at which it begins anew', async t => {
+  const clock = new SetClock(1);
+  clock.at = Date.UTC(2030, 0, 2, 6);
+  const w = await world(t, { A: 1 }, { clock, scale: 1 });
+  const { operation, ask } = w.adapter.quotas!;
+  t.true(operation.limit in ebayLimits);
+  w.meters.length = 0;
+  await ask(w.call());
+  const told = () => Object.fromEntries(w.meters.map(({ limit, day }) => [limit, day && { ...day, resetsInMs: Math.round((day.resetsInMs + Date.now() - clock.at) / 3_600_000) }]));
+  t.like(told(), { fulfillment: { limit: 100_000, left: 100_000, resetsInMs: 18 } });
+  t.is(w.exchanges.some(({ path }) => path === '/developer/analytics/v1_beta/rate_limit/?api_context=sell'), true);
+  w.useUp('inventory');
+  w.meters.length = 0;
+  await ask(w.call());
+  t.like(told(), { inventory: { limit: 2_000_000, left: 0, resetsInMs: 18 } });
+  t.deepEqual(w.secrets().filter(secret => JSON.stringify(w.exchanges).includes(secret)), []);
+});
+
+test.serial('whether a listing at zero would end is told before a write of zero', async t => {
+  for (const outOfStockControl of [true, false]) {
+    const w = await world(t, { A: 1 }, { sandbox: { outOfStockControl } });
+    const { operation, ask } = w.adapter.checks!;
+    t.true(operation.limit in ebayLimits);
+    t.like((await ask(w.call()))[0], { name: 'out-of-stock control', ok: outOfStockControl });
+    t.deepEqual(w.secrets().filter(secret => JSON.stringify(w.exchanges).includes(secret)), []);
+  }
+});
+
+test.serial('a seller\'s preferences that cannot be read are an error, and an ended token is renewed there too', async t => {
+  const w = await world(t, { A: 1 });
+  await w.adapter.checks!.ask(w.call());
+  w.vendor.expireTokens();
+  t.like((await w.adapter.checks!.ask(w.call()))[0], { ok: true });
+  w.shop.faults.add({ kind: 'garble', on: 'any', forMs: 60_000 });
+  await t.throwsAsync(w.adapter.checks!.ask(w.call()), { instanceOf: RetryableError });
 });
 
 /** Stands still until it is set. */

@@ -33,6 +33,7 @@ test('whatever is added and taken between, each item comes out once, in order of
   const command = fc.oneof(
     fc.record({ add: fc.integer({ min: 0, max: 50 }) }),
     fc.record({ takeAt: fc.integer({ min: 0, max: 50 }) }),
+    fc.record({ keepOneOf: fc.integer({ min: 1, max: 4 }) }),
   );
   fc.assert(fc.property(fc.array(command, { maxLength: 200 }), commands => {
     const heap = new Heap<number>();
@@ -41,6 +42,9 @@ test('whatever is added and taken between, each item comes out once, in order of
       if ('add' in each) {
         heap.add(each.add, n);
         model.push({ at: each.add, value: n });
+      } else if ('keepOneOf' in each) {
+        heap.keep(value => value % each.keepOneOf === 0);
+        model = model.filter(item => item.value % each.keepOneOf === 0);
       } else {
         const taken = drain(heap, each.takeAt);
         t.deepEqual(taken.map(item => item.at), taken.map(item => item.at).sort((a, b) => a - b));

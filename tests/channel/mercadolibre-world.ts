@@ -20,6 +20,7 @@ export interface World {
   store: TokenStore;
   shop: RunningSandbox['shop'];
   secrets(): string[];
+  again(): ChannelAdapter;
   ghost(like: Listing): Listing;
 }
 
@@ -33,6 +34,7 @@ export async function start(opening: Record<string, number>, options: { factory?
   return {
     adapter: adapterFor(account, store, clock.scale), sandbox, vendor, account, store, shop: vendor.shop,
     secrets: () => vendor.secrets(),
+    again: () => adapterFor(account, store, clock.scale),
     ghost: like => ({
       id: 'MLAU999999999',
       sku: 'GHOST-1',

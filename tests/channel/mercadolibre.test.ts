@@ -95,7 +95,7 @@ test.serial('a listing sold from Full only is imported with its number and its w
 
 test.serial('the answer of an item write is its proof', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: one('item') });
-  t.deepEqual(await w.adapter.write([await entry(w, await only(w), 4)], call()), [{ kind: 'applied', signature: 'sig-4', quantity: 4 }]);
+  t.deepEqual(await w.adapter.write([await entry(w, await only(w), 4)], call()), [{ kind: 'applied', sold: 0, signature: 'sig-4', quantity: 4 }]);
 });
 
 test.serial('an account that was switched to multi-origin answers 200 to an item write, and it does not count as applied', async t => {
@@ -583,7 +583,7 @@ test.serial('the sandbox keeps the published 100 stock reads a minute with the v
 test.serial('the limits of the configuration are the sandbox\'s, and together stay under the application\'s 5 a second', t => {
   const file = parse(readFileSync(new URL('../../config/limits/mercadolibre.yaml', import.meta.url), 'utf8')) as Record<string, { perSecond: number; burst: number }>;
   t.deepEqual(file['userProductStock'], limits.userProductStock);
-  t.deepEqual(Object.keys(file).sort(), ['items', 'orders', 'stockWrites', 'userProductStock']);
+  t.deepEqual(Object.keys(file).sort(), ['items', 'missedFeeds', 'orders', 'stockWrites', 'userProductStock']);
   const { burst, perSecond } = file['userProductStock']!;
   t.true(burst + 60 * perSecond <= 100);
   t.true(Object.values(file).reduce((sum, l) => sum + l.perSecond, 0) < 5);
@@ -619,4 +619,41 @@ test.serial('the sandbox cancels an order whole, as the vendor does', async t =>
   t.deepEqual([...w.shop.listings.values()].map(l => l.quantity), [10, 5]);
   await new Promise(resolve => setTimeout(resolve, 50));
   t.deepEqual((await polled(w)).lines.map(l => [l.units, l.cancelled]), [[2, 2], [1, 1]]);
+});
+
+// --- Notifications that nobody took (mercadolibre.md 6.3) ---
+
+test.serial('what nobody took is fetched page by page, and of orders no more than it takes to know of one', async t => {
+  const opening = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`A-${n}`, 9]));
+  const w = await world(t, opening, { factory: mercadolibreSandboxOf({ kinds: ['item'] }) });
+  const registered = await raw(w, 'POST', '/_sandbox/hooks', { body: { url: 'http://127.0.0.1:9/nobody' } });
+  t.is(registered.status, 200);
+  for (const sku of Object.keys(opening).slice(0, 25)) w.shop.edit(sku, 4);
+  for (const sku of Object.keys(opening).slice(30)) w.shop.buy('b', [{ sku, units: 1 }]);
+  const told = 25 + 10 + 10;
+  for (const end = Date.now() + 5_000; (w.shop.counts['hooks.lost'] ?? 0) < 3 * told && Date.now() < end;) await new Promise(resolve => setTimeout(resolve, 20));
+  // The last wait after the last try.
+  await new Promise(resolve => setTimeout(resolve, 300));
+  const { operation, ask } = w.adapter.missed!;
+  t.is(operation.limit, 'missedFeeds');
+  const pages = [];
+  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+    const page = await ask(cursor, call());
+    pages.push(page.notices);
+    cursor = page.cursor;
+  }
+  t.deepEqual(pages.map(notices => [new Set(notices.map(({ topic }) => topic)).size, notices.length]), [[1, 10], [1, 10], [1, 10], [1, 10], [1, 5], [0, 0], [0, 0]]);
+  t.deepEqual(pages.flat().filter(({ orders }) => orders).length, 10);
+  const items = new Set(Object.keys(opening).map(sku => w.shop.listings.get(sku)!.fields['itemId']));
+  t.true(pages.slice(1).flat().every(({ listings }) => listings.length === 1 && items.has(listings[0])));
+});
+
+test.serial('of what nobody took, another seller\'s and what is no notification is passed over, and a strange answer is an error', async t => {
+  const good = { _id: 'n1', resource: '/items/MLA1', user_id: 7, topic: 'items', application_id: 'c' };
+  let json: unknown = { messages: [{ ...good, user_id: 8 }, { ...good, application_id: 'd' }, 'x', null, {}, good] };
+  const { adapter } = await answering(t, () => ({ json }));
+  t.deepEqual(await adapter.missed!.ask(undefined, call()), { notices: [{ id: 'n1', topic: 'items', orders: false, listings: ['MLA1'] }], cursor: '1:0' });
+  json = { messages: {} };
+  await t.throwsAsync(adapter.missed!.ask('1:0', call()), { instanceOf: RetryableError });
+  await t.throwsAsync(adapter.missed!.ask('9', call()), { instanceOf: TerminalError, message: /no cursor of ours: "9"/ });
 });

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { newBucket, refill, resumed, spend, throttled, told, waitMs } from '../../actors/channel/rate.ts';
+import { RevisionCount } from '../../actors/channel/revisions.ts';
+import { drainMs, newBucket, refill, resumed, spend, throttled, told, waitMs } from '../../actors/channel/rate.ts';
 import type { Bucket, Limit } from '../../actors/channel/rate.ts';
 
 const start = 1_800_000_000_000;
@@ -70,6 +71,16 @@ test('calls over the quota of a day wait for the next day, whatever the bucket h
   t.is(waitMs(daily, 1, start + 1_000), day - 1_000);
   t.is(waitMs(daily, 1, start + day), 0);
   t.deepEqual(refill(daily, start + day), { perSecond: 100, burst: 100, perDay: 50, level: 100, at: start + day, waitUntil: 0, spentToday: 0, dayFrom: start + day });
+});
+
+test('what an answer tells of the day replaces what was counted, until the day that it names is over', t => {
+  const daily = spend(newBucket({ perSecond: 100, burst: 100, perDay: 50 }, start), 10, start);
+  const over = told(daily, { limit: 'x', day: { limit: 40, left: 0, resetsInMs: 3_600_000 } }, start + 1_000);
+  t.is(waitMs(over, 1, start + 2_000), 3_599_000);
+  t.is(waitMs(over, 1, start + 3_601_000), 0);
+  const others = told(daily, { limit: 'x', day: { limit: 50, left: 20, resetsInMs: 3_600_000 } }, start);
+  t.is(others.spentToday, 30);
+  t.true(waitMs(spend(others, 20, start), 1, start + 2_000) > 3_000_000);
 });
 
 test('what an answer tells of rate and burst replaces what was published, and what is left only lowers the level', t => {
@@ -142,4 +153,68 @@ test('never is more spent in a day than its quota', t => {
     }
     for (const sum of byDay.values()) t.true(sum <= 120);
   }));
+});
+
+test('the time to drain is what the level, the pace, a silence and the days\' quotas make it', t => {
+  const full = newBucket(limit, start);
+  t.is(drainMs(full, 0, 1, start), 0);
+  t.is(drainMs(full, 10, 1, start), 0);
+  t.is(drainMs(full, 30, 1, start), 10_000);
+  t.is(drainMs(full, 15, 2, start), 10_000);
+  t.is(drainMs({ ...full, waitUntil: start + 4_000 }, 30, 1, start), 14_000);
+  const daily = newBucket({ ...limit, perDay: 100 }, start);
+  t.is(drainMs(daily, 100, 1, start), 45_000);
+  t.is(drainMs(daily, 101, 1, start), day, 'the last one goes when the next day begins');
+  t.is(drainMs(daily, 301, 1, start + 1_000), 3 * day - 1_000);
+});
+
+test('what drains in the time told can be paid in it, call by call, and not much sooner', t => {
+  t.notThrows(() => fc.assert(fc.property(limits, fc.integer({ min: 1, max: 300 }), (given, calls) => {
+    let bucket = newBucket(given, start);
+    const told = drainMs(bucket, calls, 1, start);
+    let now = start;
+    for (let n = 0; n < calls; n++) {
+      now += waitMs(bucket, 1, now);
+      bucket = spend(bucket, 1, now);
+    }
+    // Waits are whole ms, each up to one more than is needed.
+    const off = now - start - told;
+    return off >= -1 && off <= calls + 1;
+  })));
+});
+
+const perListing = { perDay: 50, keep: 20, dayMs: day };
+
+test('the last revisions of a listing are not spent on raises, of this listing alone, and zeros and decreases always go', t => {
+  const count = new RevisionCount(perListing, undefined, start);
+  for (let n = 0; n < 29; n++) count.spend('A', start);
+  t.is(count.waitMs('A', 'raise', start), 0);
+  count.spend('A', start);
+  t.deepEqual((['raise', 'zero', 'decrease', 'verify'] as const).map(lane => count.waitMs('A', lane, start) > 0), [true, false, false, false]);
+  t.is(count.waitMs('B', 'raise', start), 0);
+  t.is(count.held(start), 1);
+});
+
+test('revisions come back as the day that they fell on leaves the stretch of a day', t => {
+  const count = new RevisionCount(perListing, undefined, start);
+  for (let n = 0; n < 60; n++) count.spend('A', start + day - 1);
+  // Half of 60 is the first share that leaves room for raises.
+  t.deepEqual([day, 1.49 * day, 1.51 * day, 2 * day].map(after => count.waitMs('A', 'raise', start + after) > 0), [true, true, false, false]);
+  t.is(count.held(start + 5 * day), 0);
+});
+
+test('a new owner goes on from what the record tells of the listings that changed often', t => {
+  const count = new RevisionCount(perListing, undefined, start);
+  for (let n = 0; n < 30; n++) count.spend('A', start);
+  count.spend('B', start);
+  t.deepEqual(count.told, { from: start, spent: { A: 30 }, before: {} });
+  t.true(new RevisionCount(perListing, count.told, start + 1_000).waitMs('A', 'raise', start + 1_000) > 0);
+});
+
+test('what a call reserved and did not use is there again, but never more than the channel says', t => {
+  const bucket = spend(newBucket(limit, start), 8, start);
+  t.is(told(bucket, { limit: 'x', refund: 7 }, start).level, 9);
+  t.is(told(bucket, { limit: 'x', refund: 70 }, start).level, 10);
+  t.is(told(bucket, { limit: 'x', refund: 7, remaining: 4 }, start).level, 4);
+  for (const refund of [NaN, -3, 0]) t.is(told(bucket, { limit: 'x', refund }, start).level, 2);
 });

@@ -98,8 +98,8 @@ const sentWrites = ({ exchanges }: Shopify): { variables: { key: string; input: 
   exchanges.filter(e => e.request?.includes('mutation')).map(e => JSON.parse(e.request!) as never);
 
 channelContract(test, async opening => {
-  const { adapter, sandbox, vendor } = await shopify(undefined, opening);
-  return { adapter, sandbox, secrets: vendor.secrets, ghost };
+  const { adapter, sandbox, vendor, again } = await shopify(undefined, opening);
+  return { adapter, sandbox, secrets: vendor.secrets, ghost, again };
 });
 
 /** Sends a write that is applied and whose answer never comes. */
@@ -373,6 +373,35 @@ test.serial('a cursor of somebody else is refused by name', async t => {
   await t.throwsAsync(s.adapter.listings('{"page":2}', s.call()), { instanceOf: TerminalError, message: /cursor .*page/ });
 });
 
+// --- What the store must allow (shopify.md 1, gotchas 8 and 9) ---
+
+test.serial('a scope that is missing is told with its use before a write finds out, and one to write covers one to read', async t => {
+  const s = await shopify(t, { 'A-1': 1 }, { scopes: ['write_inventory', 'read_locations', 'read_products'] });
+  const found = await s.adapter.checks!.ask(s.call());
+  t.deepEqual(found.filter(({ ok }) => !ok).map(({ name }) => name), ['scope read_orders']);
+  t.regex(found.find(({ name }) => name === 'scope read_orders')!.told, /orders of the last 60 days/);
+  t.true(found.find(({ name }) => name === 'scope read_inventory')!.ok);
+  await t.throwsAsync(s.adapter.orders(undefined, s.call()), { instanceOf: AuthError, message: /ACCESS_DENIED/ });
+  t.deepEqual(s.vendor.secrets().filter(secret => JSON.stringify(s.exchanges).includes(secret)), []);
+});
+
+test.serial('without the scope for locations the other scopes are told, and no location is asked for', async t => {
+  const s = await shopify(t, { 'A-1': 1 }, { scopes: ['write_inventory', 'read_products', 'read_orders'] });
+  t.deepEqual((await s.adapter.checks!.ask(s.call())).filter(({ ok }) => !ok).map(({ name }) => name), ['scope read_locations']);
+});
+
+test.serial('a location that is a service\'s, is not active, or is not there is told', async t => {
+  const s = await shopify(t, { 'A-1': 1 });
+  const last = async (of = s.adapter) => (await of.checks!.ask(s.call())).at(-1);
+  t.like(await last(), { name: 'location gid://shopify/Location/655441491', ok: true });
+  s.vendor.shop.location.isActive = false;
+  t.like(await last(), { ok: false, told: 'Warehouse is not active: its levels are hidden until it is' });
+  s.vendor.shop.location.isFulfillmentService = true;
+  t.regex((await last())!.told, /^Warehouse is a fulfilment service's/);
+  const elsewhere = await shopify(t, { 'A-1': 1 }, {}, { locationId: 'gid://shopify/Location/7' });
+  t.like(await last(elsewhere.adapter), { name: 'location gid://shopify/Location/7', ok: false, told: 'the store has no such location: settings.locationId' });
+});
+
 // --- Cost (shopify.md 4) ---
 
 test.serial('the points that each operation declares are what the vendor reserves for a full call', async t => {
@@ -388,10 +417,14 @@ test.serial('the points that each operation declares are what the vendor reserve
     { query: documents.readLevels.text, variables: { locationId, ids: skus.slice(0, read.batch).map(sku => s.listing(sku).id) } },
     { query: documents.listOrders.text, variables: { query: '' } },
     { query: documents.listLevels.text, variables: { locationId } },
+    { query: documents.scopesGranted.text, variables: {} },
+    { query: documents.locationKind.text, variables: { locationId } },
   ];
   const reserved = [];
   for (const body of full) reserved.push((await raw(s, body)).extensions.cost.requestedQueryCost);
+  const [scopes, location] = reserved.splice(4);
   t.deepEqual(reserved, [write.cost, read.cost, orders.cost, listings.cost]);
+  t.is(scopes! + location!, s.adapter.checks!.operation.cost);
 });
 
 test.serial('every answer tells the state of the bucket', async t => {

@@ -9,7 +9,7 @@ import { openWalk, orderPage } from '../../actors/channel/adapters/walmart/order
 import { checked } from '../../actors/channel/adapters/walmart/settings.ts';
 import { waitMs } from '../../actors/channel/adapters/walmart/waits.ts';
 import { AmbiguousError, AuthError, RetryableError } from '../../actors/errors.ts';
-import { perMinute } from '../../deploy/sandbox/walmart/gate.ts';
+import { perHour, perMinute } from '../../deploy/sandbox/walmart/gate.ts';
 import { at, entry, portsOf } from './walmart-world.ts';
 
 test('every character that Walmart wants encoded is encoded, a space as %20', t => {
@@ -115,7 +115,10 @@ test('the wait is Retry-After, else the replenish time under either name and for
 
 test('the published limits and those that the sandbox enforces are the same', t => {
   const limits = parse(readFileSync('config/limits/walmart.yaml', 'utf8')) as Record<string, { perSecond: number; burst: number }>;
-  t.deepEqual(Object.keys(limits).sort(), Object.keys(perMinute).sort());
+  t.deepEqual(Object.keys(limits).sort(), [...Object.keys({ ...perMinute, ...perHour }), 'getTokenDetail'].sort());
+  // Of ten feeds an hour three are left to others.
+  t.is(limits['updateBulkInventory']!.burst, perHour.updateBulkInventory - 3);
+  t.true(limits['updateBulkInventory']!.perSecond <= perHour.updateBulkInventory / 3_600);
   for (const [id, calls] of Object.entries(perMinute)) {
     t.is(limits[id]?.burst, calls);
     t.true(limits[id]!.perSecond <= calls / 60 && limits[id]!.perSecond > calls / 60 - 0.001, id);

@@ -30,7 +30,7 @@ export async function walmartWorld(opening: Record<string, number>, { vendor: gi
   const sandbox = await startSandbox(vendor);
   for (const [sku, quantity] of Object.entries(opening)) sandbox.shop.addListing(sku, quantity);
   const account: AccountSettings = {
-    account: 'walmart-us', channel: 'walmart', baseUrl: sandbox.url, credentials: vendor.credentials, settings: { ...vendor.settings, ...settings },
+    account: 'walmart-us', channel: 'walmart', baseUrl: sandbox.url, credentials: vendor.credentials, settings: { ...vendor.settings, feeds: { threshold: 3 }, ...settings },
   };
   const ports = portsOf(clockScale);
   return {
@@ -39,6 +39,7 @@ export async function walmartWorld(opening: Record<string, number>, { vendor: gi
     ports,
     account,
     secrets: () => vendor.secrets(),
+    again: () => createWalmart(account, ports),
     ghost: like => ({ id: 'GHOST-1', sku: 'GHOST-1', fields: like.fields }),
   };
 }

@@ -8,7 +8,7 @@ import { walmartAccount } from '../../deploy/sandbox/walmart.ts';
 import { channelContract, openingStock } from '../contracts/channel.ts';
 import { at, entry, fast, inject, opened, pollAll, recorder, rest, walmartWorld } from './walmart-world.ts';
 
-channelContract(test, walmartWorld);
+channelContract(test, walmartWorld, { feeds: true });
 
 // --- Quantities -----------------------------------------------------------------------------------------------------
 
@@ -364,4 +364,18 @@ test.serial('the sandbox refuses what Walmart refuses', async t => {
   t.is(await ask('PUT', '/v3/inventory?sku=B%202', {}, { sku: 'B 2', quantity: { unit: 'EACH', amount: 5 } }), 200);
   t.is(await ask('POST', '/v3/token', { 'content-type': 'application/x-www-form-urlencoded' }), 400);
   t.is(sandbox.shop.counts['writes'], 1);
+});
+
+// --- What the key may do --------------------------------------------------------------------------------------------
+
+test.serial('a key that may not write inventory is told before a write finds out, scope by scope', async t => {
+  const scopes = { inventory: 'view_only', orders: 'view_only' };
+  const w = await opened(t, {}, { vendor: walmartAccount({ account: 'walmart-us', clock: new SandboxClock(fast), soleNode: false, scopes }) });
+  t.deepEqual(await w.adapter.checks!.ask(recorder().call), [
+    { name: 'scope inventory', ok: false, told: 'view_only, and full_access is wanted: the key\'s permissions in the developer portal' },
+    { name: 'scope orders', ok: true, told: 'view_only' },
+    { name: 'scope feeds', ok: false, told: 'no_access, and full_access is wanted: the key\'s permissions in the developer portal' },
+  ]);
+  const all = await opened(t, {});
+  t.true((await all.adapter.checks!.ask(recorder().call)).every(({ ok }) => ok));
 });

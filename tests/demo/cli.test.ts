@@ -32,7 +32,10 @@ async function folder(t: ExecutionContext): Promise<string> {
 
 // A process each, so one after the other: side by side they would only wait for each other.
 test.serial('every command explains itself with --help and exits 0', async t => {
-  for (const args of [[], ['demo'], ['node'], ['sandbox'], ['inspect'], ['inspect', 'sku'], ['inspect', 'channel'], ['inspect', 'node'], ['release'], ['decode']]) {
+  for (const args of [
+    [], ['demo'], ['node'], ['sandbox'], ['ingest'], ['source'], ['rules'], ['channel'], ['inspect'], ['inspect', 'sku'], ['inspect', 'channel'], ['inspect', 'node'],
+    ['trace'], ['replay'], ['dead'], ['dead', 'list'], ['dead', 'retry'], ['hold'], ['hold', 'drop'], ['freeze'], ['drain'], ['resume'], ['release'], ['decode'],
+  ]) {
     const { code, stdout } = await plumb([...args, '--help']);
     t.is(code, 0);
     t.true(stdout.startsWith(`Usage: ${['plumb', ...args].join(' ')} `), stdout);
@@ -113,6 +116,15 @@ test.serial('decode refuses what is neither, with its first bytes', async t => {
     t.is(code, 2);
     t.is(stdout, '');
     t.regex(stderr, /neither msgpack nor JSON.*first [0-9a-f]+/);
+  }
+});
+
+test.serial('commands that read journals say so where no node has ever run, and end', async t => {
+  const server = await startNats({ storeDir: await folder(t) });
+  t.teardown(() => server.stop());
+  for (const args of [['replay', '--all', '--verify'], ['dead', 'list'], ['trace', 'A']]) {
+    const { code, stdout, stderr } = await plumb([...args, '--nats', server.url]);
+    t.deepEqual({ code, stdout, stderr }, { code: 1, stdout: '', stderr: 'plumb: no node has run on this NATS server: it has none of Plumb\'s streams\n' }, args.join(' '));
   }
 });
 

@@ -23,7 +23,7 @@ const truth = (erp: Erp, sku: string): unknown => [...erp.truths()].find(item =>
 test('opening counts are version 1 of every SKU', t => {
   const { opening } = opened({ A: 5, B: 0 });
   t.deepEqual(said(opening), [['A', 1, 5, []], ['B', 1, 0, []]]);
-  t.deepEqual(opening[0]!.message, { id: 'erp-1', sku: 'A', version: 1, location: 'main', at: '1970-01-01T00:00:00.000Z', type: 'count', quantity: 5, imported: [] });
+  t.deepEqual(opening[0]!.message, { id: 'erp-1', sku: 'A', version: 1, at: '1970-01-01T00:00:00.000Z', type: 'count', quantity: 5, imported: [] });
 });
 
 test('a sold line is imported late, by a count that names it', t => {
@@ -228,7 +228,7 @@ test('what a listener knows, less the lines it was not told of, is supply less n
 
 test('what was told: an adjustment counts once its turn has come, a count at once', t => {
   const told = new Told();
-  const common = { sku: 'A', location: 'main', at: '' } as const;
+  const common = { sku: 'A', at: '' } as const;
   const count = (version: number, supply: number): Publication => ({ message: { ...common, id: `${version}`, version, type: 'count', quantity: supply, imported: [] }, supply, as: 'first' });
   const adjust = (version: number, supply: number): Publication => ({ message: { ...common, id: `${version}`, version, type: 'adjust', delta: 1, reason: 'count' }, supply, as: 'first' });
   told.hear(count(1, 10), 0);

@@ -9,7 +9,7 @@ const channel = (account: string, fields: Partial<ChannelAnswer> = {}): Status['
   account, answeredAt: 1_000, alive: true,
   answer: {
     account, channel: account, node: 'n1', listings: 400, proven: 400, pending: 0, lanes: { zero: 0, decrease: 0, verify: 0, raise: 0 },
-    drifted: 0, writes: 900, calls: 0, throttled: 0, ambiguous: 0, conflicts: 0, retries: 0, verifiedMs: { p50: 240, p99: 61_000, count: 9 },
+    drifted: 0, exposure: { moving: 0 }, writes: 900, calls: 0, throttled: 0, ambiguous: 0, conflicts: 0, retries: 0, verifiedMs: { p50: 240, p99: 61_000, count: 9 },
     oldestPendingMs: null, breaker: 'closed', tokenExpiresAt: null, budgets: {}, ordersCompleteThrough: 0, ...fields,
   },
   totals: { writes: 1_400, calls: 0, throttled: 12, ambiguous: 0, conflicts: 0, retries: 0 },

@@ -93,7 +93,8 @@ test('a process that dies by itself is reported with the end of its log', async 
   const { processes, program } = await group(t);
   const { promise, resolve } = Promise.withResolvers<string>();
   processes.onDeath = (name, why) => resolve(`${name}: ${why}`);
-  await processes.start({ name: 'a', module: await program('bomb', `process.send({ type: 'ready' }); setTimeout(() => { throw new Error('out of paper'); }, 50);`) });
+  await processes.start({ name: 'a', module: await program('bomb', `process.on('message', () => { throw new Error('out of paper'); }); process.send({ type: 'ready' });`) });
+  processes.tell('a', { type: 'print' });
   const report = await promise;
   t.regex(report, /^a: exit code 1/);
   t.regex(report, /out of paper/);

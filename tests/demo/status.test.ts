@@ -28,7 +28,7 @@ async function watched(t: ExecutionContext): Promise<{ nc: NatsConnection; watch
 }
 
 const node = (fields: object): object => ({ node: 'n1', pid: 1, startedAt: 0, partitions: [1], accounts: [], events: 0, turns: 0, recordWrites: 0, rssMb: 1, ...fields });
-const channel = (fields: object): object => ({ account: 'amazon', listings: 2, proven: 2, pending: 0, drifted: 0, writes: 0, ...fields });
+const channel = (fields: object): object => ({ account: 'amazon', listings: 2, proven: 2, pending: 0, drifted: 0, exposure: { moving: 0 }, writes: 0, ...fields });
 
 test('a node that nobody hears of is not alive, one that answers is', async t => {
   const { watch, answer } = await watched(t);
@@ -84,6 +84,7 @@ test('quiet is when every account answers now, with nothing pending, drifted or 
   t.false(await quietWith({ pending: 1 }));
   t.false(await quietWith({ drifted: 1 }));
   t.false(await quietWith({ proven: 1 }));
+  t.false(await quietWith({ exposure: { moving: 1 } }), 'a listing in escrow waits for what follows');
   t.false(isQuiet(await watch.round()), 'an owner that died is not quiet');
 });
 

@@ -17,6 +17,8 @@ const status: Status = {
   channels: [{ account: 'ebay', answer: undefined, answeredAt: 0, alive: true, totals: { writes: 210, calls: 0, throttled: 0, ambiguous: 0, conflicts: 0, retries: 0 } }],
 };
 
+const replayed = { skus: 10, messages: 500, waiting: 0, overdue: [], quarantined: [], parted: [] };
+
 const incident = (kind: Incident['kind'], figures: Record<string, number>, answered = true): Incident =>
   ({ kind, target: 'ebay', from: 0, until: 1, answered, figures });
 
@@ -26,7 +28,9 @@ const drift = (id: string, state: Drift['state']): Drift =>
 /** A run in which nothing is wrong, changed. */
 function concluded(change: Partial<Findings> = {}): Conclusion {
   return conclude({
+    mode: 'mirror',
     verdict: judge({ accounts: {}, supply: [], faults: [], records: [], from: 0 }), status, feed, incidents: [], deadLetters: 0,
+    replayed,
     writesBefore: { ebay: 10 }, skus: 10, proofAgeMs: 10_000, times: { importMs: 1, tradingMs: 1, settleMs: 1_000, totalMs: 3 }, ...change,
   });
 }
@@ -41,7 +45,16 @@ test('a run in which nothing is wrong passes every check', t => {
 
 test('writes per event count the rush alone: no opening counts, no first filling of listings', t => {
   t.like(concluded().figures, { events: 100, writes: 200, writesPerEvent: 2 });
-  t.deepEqual(failed(concluded({ writesBefore: { ebay: 0 }, skus: 80 })), ['writes per event']);
+  t.deepEqual(failed(concluded({ writesBefore: { ebay: 0 }, skus: 80, replayed: { ...replayed, skus: 80 } })), ['writes per event']);
+});
+
+test('a record that its journal does not fold to, or that does not move on, fails the run', t => {
+  const parted = [{ sku: 'A', applied: 7, last: 7, differences: [{ path: 'context.onHand', stored: 1, folded: 2 }] }];
+  t.deepEqual(failed(concluded({ replayed: { ...replayed, waiting: 1 } })), []);
+  t.deepEqual(failed(concluded({ replayed: { ...replayed, parted } })), ['records that are not the fold of their journal']);
+  t.deepEqual(failed(concluded({ replayed: { ...replayed, overdue: ['B'] } })), ['records that are not the fold of their journal']);
+  t.deepEqual(failed(concluded({ replayed: { ...replayed, skus: 9 } })), ['records that are not the fold of their journal']);
+  t.true(verdictLines(concluded({ replayed: { ...replayed, parted } })).some(line => line.includes('record of A at 7: context.onHand is not what its journal folds to')));
 });
 
 test('a run that never comes to rest fails, as a number that JSON can hold', t => {
@@ -53,7 +66,16 @@ test('a run that never comes to rest fails, as a number that JSON can hold', t =
 test('a dead letter, and a finding whose last word is not that it was resolved, fail the run', t => {
   t.deepEqual(failed(concluded({ deadLetters: 1 })), ['dead letters not accounted for']);
   const drifts = [drift('a', 'open'), drift('a', 'resolved'), drift('b', 'resolved'), drift('b', 'open')];
-  t.deepEqual(failed(concluded({ status: { ...status, drifts } })), ['findings of drift still open']);
+  const edited = [{ ...incident('edit', { detectedMs: 1, healedMs: 2 }), skus: ['A'] }];
+  t.deepEqual(failed(concluded({ status: { ...status, drifts }, incidents: edited })), ['findings of drift still open']);
+});
+
+test('an alarm about a number that nobody edited fails the run, one about an edited number does not', t => {
+  const drifts = [drift('a', 'open'), drift('a', 'resolved')];
+  const edit = (target: string, sku: string): Incident => ({ ...incident('edit', { detectedMs: 1, healedMs: 2 }), target, skus: [sku] });
+  t.deepEqual(failed(concluded({ status: { ...status, drifts }, incidents: [edit('ebay', 'B'), edit('ebay', 'A')] })), []);
+  t.deepEqual(failed(concluded({ status: { ...status, drifts }, incidents: [edit('ebay', 'B'), edit('amazon', 'A')] })), ['drift alarms without a cause']);
+  t.is(concluded({ status: { ...status, drifts } }).checks.find(({ name }) => name === 'drift alarms without a cause')?.value, 1);
 });
 
 test('each fault must be answered, and in time', t => {

@@ -10,6 +10,7 @@ import { connect } from 'nats';
 import type { NatsConnection } from 'nats';
 import { pino } from 'pino';
 import { BrokerError, checkBroker, checkClock } from '../../deploy/checks.ts';
+import { lazyFlush } from '../../deploy/durability.ts';
 import { startNats } from '../../deploy/nats/server.ts';
 import { StreamMismatchError, ensureStreams } from '../../deploy/streams.ts';
 
@@ -74,6 +75,31 @@ test('an address of monitoring that is none is refused by name', async t => {
   const origin = `http://127.0.0.1:${(other.address() as { port: number }).port}`;
   const error = await t.throwsAsync(checkBroker(saying({}), { monitoring: [origin], requireFlush: false }, logged().log), { instanceOf: BrokerError });
   t.true(error!.message.startsWith(`nats.monitoring: ${origin} does not answer as a nats-server does`));
+});
+
+test('a node starts while one of three servers is down, and not when most are', async t => {
+  const { monitoring: [up] } = await broker(t, storeDir => `jetstream { store_dir: ${JSON.stringify(storeDir)}, sync_interval: always }`);
+  const down = 'http://127.0.0.1:1';
+  const { entries, log } = logged();
+  await checkBroker(saying({}), { monitoring: [up!, down, up!], requireFlush: true }, log);
+  t.deepEqual(entries.map(({ level, msg }) => [level, (msg as string).split(' (')[0]]), [[40, `nats.monitoring: ${down} does not answer as a nats-server does`], [30, 'broker checked']]);
+  await t.throwsAsync(checkBroker(saying({}), { monitoring: [down, up!, down], requireFlush: true }, log), { instanceOf: BrokerError, message: new RegExp(`^nats.monitoring: ${down} does not answer`) });
+});
+
+test('escrow is refused on a server that acknowledges before it flushes, and what is left to scarcity mirrors there', t => {
+  const flushes = [{ server: 'a', syncMs: 0 }, { server: 'b', syncMs: 120_000 }];
+  const judged = (mode: 'mirror' | 'escrow' | 'auto', of: typeof flushes, allowLazyFlush = false) => {
+    const { entries, log } = logged();
+    return { why: lazyFlush({ mode, allowLazyFlush }, of, log), said: entries.map(({ level, msg }) => [level, (msg as string).replace(/:.*/, '')]) };
+  };
+  t.throws(() => judged('escrow', flushes), { instanceOf: BrokerError, message: /^exposure\.mode is escrow, and b flushes every 120000 ms: .* set "sync_interval: always" .*, or exposure\.allowLazyFlush: true/ });
+  t.deepEqual(judged('auto', flushes), { why: 'the broker acknowledges before it flushes', said: [[40, 'b flushes every 120000 ms']] });
+  for (const mode of ['escrow', 'auto'] as const) {
+    t.deepEqual(judged(mode, flushes, true), { why: undefined, said: [[40, 'b flushes every 120000 ms']] });
+    t.deepEqual(judged(mode, flushes.slice(0, 1)), { why: undefined, said: [] });
+    t.deepEqual(judged(mode, []).said, [[40, 'escrow rests on servers that flush before they acknowledge, and how these do is not known']]);
+  }
+  t.deepEqual(judged('mirror', flushes), { why: undefined, said: [] });
 });
 
 test("a clock that differs from the broker's is told, in which direction and by how much", t => {

@@ -69,6 +69,7 @@ test.serial('with a node killed, a hand edit, a storm and a lost answer, every c
   const names = last!.checks.map(({ name }) => name).join('\n');
   for (const fault of [/node n2 killed/, /hand edit at ebay: noticed/, /429 storm at amazon/]) t.regex(names, fault);
   t.true((last!.figures as { writes: number }).writes > 100);
+  t.deepEqual(Object.keys((last!.figures as { channels: object }).channels).sort(), ['amazon', 'ebay', 'mercadolibre', 'shopify', 'walmart']);
   t.deepEqual(await readdir(run.temporary), []);
   t.deepEqual(processesOf(run.temporary), []);
 });

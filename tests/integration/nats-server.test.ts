@@ -129,13 +129,14 @@ test.serial('without a binary the error says what to do', t => {
 test('a cluster of three keeps an acknowledged message when one of them is killed and comes back', async t => {
   const cluster = await startCluster({ storeDir: await folder(t) });
   t.teardown(() => cluster.stop());
+  t.deepEqual(cluster.servers.map(({ syncIntervalMs }) => syncIntervalMs), [0, 0, 0], 'nothing is acknowledged before it is on disk');
   const connection = await connect({ servers: cluster.urls, reconnectTimeWait: 50, maxReconnectAttempts: -1 });
   t.teardown(() => connection.close());
   const manager = await jetstreamManager(connection);
   await manager.streams.add({ name: 'S', subjects: ['s.>'], num_replicas: 3 });
   await jetstream(connection).publish('s.1', 'kept');
   const { cluster: group } = await manager.streams.info('S');
-  const leader = cluster.servers.findIndex((_, n) => `s${n}` === group?.leader);
+  const leader = cluster.servers.findIndex((_, n) => `nats-${n}` === group?.leader);
   await cluster.kill(leader);
   await cluster.ready();
   const read = (): Promise<string | undefined> => manager.streams.getMessage('S', { last_by_subj: 's.1' }).then(m => m?.string(), () => undefined);

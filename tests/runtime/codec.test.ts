@@ -27,7 +27,7 @@ function metaOf(values: Record<string, string>) {
 
 test('every kind of journal message of schema 1 is read as it was meant', t => {
   t.is(messages.length, 17);
-  for (const { data, headers: values, body } of messages) t.deepEqual(decode(Buffer.from(data, 'base64'), metaOf(values)), body);
+  for (const { data, headers: values, body } of messages) t.deepEqual(decode(Buffer.from(data, 'base64'), metaOf(values).get('Plumb-Schema')), body);
 });
 
 test('journal messages are still written as schema 1 has them, byte for byte', t => {
@@ -40,13 +40,19 @@ test('journal messages are still written as schema 1 has them, byte for byte', t
   t.deepEqual(Object.fromEntries([...written].map(([name, [value]]) => [name, value])), values);
 });
 
+test('a header that would begin another one is refused', t => {
+  const meta = journalHeaders({ id: 'a\r\nNats-Rollup: all' });
+  t.is(meta.get('Nats-Msg-Id'), 'a%000d%000aNats-Rollup: all');
+  t.throws(() => meta.set('Content-Type', 'text/csv\r\nNats-Rollup: all'), { message: /Content-Type: "text\/csv\\r\\n.*line break/ });
+});
+
 test('any msgpack library reads them: plain maps, nothing of our own', t => {
   const foreign = new Unpackr({ useRecords: false, mapsAsObjects: true });
   for (const { data, body, encoding } of messages) if (encoding === 'application/msgpack') t.deepEqual(foreign.unpack(Buffer.from(data, 'base64')), body);
 });
 
 test('a message of a schema that this node does not know is refused by both numbers', t => {
-  const error = t.throws(() => decode(encodeJournal({ type: 'x' }), metaOf({ 'Plumb-Schema': '2' })), { instanceOf: SchemaError });
+  const error = t.throws(() => decode(encodeJournal({ type: 'x' }), '2'), { instanceOf: SchemaError });
   t.is(error!.message, 'message schema 2 is newer than 1, which this node reads');
 });
 

@@ -62,6 +62,15 @@ test('a journal folds to the same bytes in any turns, read back from KV in betwe
   }), { numRuns: 300 });
 });
 
+test('a record that is kept goes on as it was, whatever of its journal is left', t => {
+  const whole = journal(linked, counted(1, 9), adjusted(2, -4), adjusted(3, 2));
+  const { outbox: _performed, ...record } = asStored(kind, after(whole));
+  const left = journal(linked, counted(1, 9), { type: 'record.kept', record } as RuntimeFact, adjusted(4, -1)).map((message, n) => ({ ...message, seq: n < 2 ? n + 1 : n + 10 }));
+  const folded = after(left);
+  t.like(folded, { applied: 13, context: { onHand: 6 } });
+  t.is(bytes(folded), bytes(after([left[3]!], { ...restored(kind, { ...record, outbox: [] }, 0) })), 'and is what the record itself becomes');
+});
+
 test('messages that were applied are skipped, and all of them together change nothing', t => {
   const messages = journal(counted(1, 10), adjusted(2, -1));
   const { record, state } = fold(kind, fresh(kind, 'A'), messages)!;

@@ -19,12 +19,12 @@ const long = '很'.repeat(60);
 
 async function broker(t: ExecutionContext) {
   const shared = await startBroker(t);
-  const { js } = shared;
+  const { nc } = shared;
   /** The first so many messages of a stream, their keys in plain. */
   const heard = (stream: string, filter: string, many: number): Promise<{ keys: string[]; body: unknown }[]> => new Promise(resolve => {
     const all: { keys: string[]; body: unknown }[] = [];
-    const reader = new Reader(js, { stream, filter, from: 1, name: 'test', onMessage: message => {
-      all.push({ keys: message.subject.split('.').map(unescapeKey), body: decode(message.data, message.headers) });
+    const reader = new Reader(nc, { stream, filter, from: 1, name: 'test', onMessage: message => {
+      all.push({ keys: message.subject.split('.').map(unescapeKey), body: decode(message.data, message.header('Plumb-Schema')) });
       if (all.length === many) void reader.stop().then(() => resolve(all));
     } });
   });
@@ -57,7 +57,7 @@ test('a source goes on behind messages whose names no subject can hold', async t
   await say({ ...count, sku: long }, 'first');
   await say({ ...count, quantity: null }, long);
   await say(count, 'third');
-  const owner = new SourceOwner({ source: 'erp', node: 'n', parse: parseNative, js, publisher, records, log });
+  const owner = new SourceOwner({ source: 'erp', node: 'n', parse: parseNative, nc, publisher, records, log });
   await owner.start();
   t.teardown(() => owner.release());
   const [fact] = await heard(streams.sku, 'sku.>', 1);
@@ -79,6 +79,7 @@ test('an order poll and an import go on past names that no subject can hold', as
   const reading = (id: string, sku: string) => ({ listing: { id, sku, fields: {} }, quantity: 3, buyable: 3, active: true });
   const adapter = {
     gross: false,
+    operations: { listings: { limit: 'l', cost: 1, batch: 1 } },
     orders: async () => ({ lines: [line('1/1', long), line('1/2', 'A')], cursor: 'c', more: false, completeThrough: 0 }),
     listings: async () => ({ readings: [reading('1', long), reading('2', 'A'), reading('3', '')] }),
   } as unknown as ChannelAdapter;

@@ -5,6 +5,8 @@ import type { SkuFact, Stock } from '../../actors/sku/protocol.ts';
 import { skuKind } from '../../deploy/sku-kind.ts';
 import type { ActorRecord } from '../../runtime/actor.ts';
 import { encodeJournal, journalHeaders } from '../../runtime/codec.ts';
+import { Feed } from '../../runtime/feed.ts';
+import { Pace } from '../../runtime/pace.ts';
 import { Partition } from '../../runtime/partition.ts';
 import { perform } from '../../runtime/perform.ts';
 import { signer } from '../../runtime/signature.ts';
@@ -22,9 +24,10 @@ const skus = Array.from({ length: 200_000 }, (_, n) => `sku ${n}`).filter(sku =>
 
 function open(t: ExecutionContext, broker: Broker, timers = new Timers<() => void>(wake => wake()), hold: Promise<void> = Promise.resolve()) {
   const lost: string[] = [];
+  const pace = new Pace();
+  const feed = new Feed({ ...broker, pace, name: 'test' });
   const partition = new Partition<Stock>(number, {
-    ...broker, kind,
-    name: 'test',
+    ...broker, kind, pace, feed,
     perform: async effects => {
       await hold;
       await perform(broker.publisher, effects);
@@ -34,6 +37,7 @@ function open(t: ExecutionContext, broker: Broker, timers = new Timers<() => voi
     tell: async (key, id, fact) => { await broker.publisher.publish(skuSubject(key), encodeJournal(fact), journalHeaders({ id })); },
     onLost: reason => { lost.push(reason); },
   });
+  t.teardown(() => feed.stop());
   t.teardown(() => { timers.close(); });
   return { partition, lost };
 }
@@ -107,8 +111,8 @@ test('the checkpoint does not pass what is stored and not yet performed', async 
   await eventually('the timer has come', async () => (await stored(broker, slow)).outbox?.length === 1);
   const later = await broker.tell(quick, counted(1, 10));
   await onHand(broker, quick, 10);
-  // Two of its rounds: it had all the time to go wrong.
-  await new Promise(resolve => setTimeout(resolve, 1_100));
+  // Everything that could be in it is stored by now: one that went further would never be here.
+  await eventually('it is written', async () => await checkpoint() === held);
   t.is(await checkpoint(), held);
   performed.resolve();
   await eventually('it moves on', async () => await checkpoint() === later);

@@ -4,6 +4,7 @@ import type { ExecutionContext } from 'ava';
 import { BrokerClock } from '../../runtime/clock.ts';
 import { Membership } from '../../runtime/membership.ts';
 import { Placement, ownerOf } from '../../runtime/placement.ts';
+import { PublishError } from '../../runtime/publisher.ts';
 import { partitionCount, skuPartition } from '../../runtime/subjects.ts';
 import { eventually, startBroker } from './broker.ts';
 import type { Broker } from './broker.ts';
@@ -35,11 +36,12 @@ class Work {
   readonly doubled: string[] = [];
   readonly failing = new Map<string, number>();
   acquired = 0;
+  reason = (unit: string): Error => new Error(`${unit} cannot be worked on`);
 
   begin(unit: string, node: string): void {
     const failures = this.failing.get(unit) ?? 0;
     this.failing.set(unit, failures - 1);
-    if (failures > 0) throw new Error(`${unit} cannot be worked on`);
+    if (failures > 0) throw this.reason(unit);
     if (this.now.has(unit)) this.doubled.push(unit);
     this.now.set(unit, node);
     this.acquired += 1;
@@ -54,7 +56,7 @@ async function join(t: ExecutionContext, broker: Broker, work: Work, node: strin
     onChange: () => placement.settle(),
     onReplaced: pid => { replacedBy.push(pid); },
   });
-  const placement: Placement = new Placement(broker.js, {
+  const placement: Placement = new Placement(broker.nc, {
     membership, records: broker.records, log: broker.log,
     units: units.slice(0, 16).map((id, n) => ({
       id,
@@ -104,12 +106,31 @@ test('a unit that cannot be worked on rests and is taken again; the others do no
   const a = await join(t, broker, work, 'a');
   const began = performance.now();
   await eventually('the others are taken', () => a.held().length === 15);
-  t.false(a.held().includes('sku.3'));
+  t.deepEqual([a.held().includes('sku.3'), a.placement.owed], [false, ['sku.3']]);
   await eventually('it is taken after its rests', () => a.held().length === 16);
+  t.deepEqual(a.placement.owed, []);
   t.true(performance.now() - began > 1_300, 'half a second, then twice as long');
   a.placement.giveUp('sku.5', 'its test says so');
   await eventually('it is let go', async () => !a.held().includes('sku.5') && (await broker.records.read<{ owner: string | null }>(skuPartition.epoch(5))).value?.owner === null);
   await eventually('and taken again', () => a.held().length === 16);
+  t.deepEqual(work.doubled, []);
+});
+
+test('rests do not grow while a broker that does not answer, or another owner, is why a unit was not kept', async t => {
+  const broker = await startBroker(t);
+  const work = new Work();
+  work.reason = unit => new PublishError(`${unit}: no answer within 2500 ms`);
+  work.failing.set('sku.3', 5);
+  const a = await join(t, broker, work, 'a');
+  await eventually('it is taken after five short rests, not after 15 s', () => a.held().length === 16, 8_000);
+  const epoch = skuPartition.epoch(5);
+  for (let n = 0; n < 5; n++) {
+    // Another took it and is gone; that it is another's shows in its checkpoint first.
+    const { revision } = await broker.records.read(epoch);
+    await broker.records.put(epoch, { owner: 'gone', run: '', at: 0 }, revision);
+    a.placement.giveUp('sku.5', 'another has the checkpoint');
+    await eventually('it is taken again', async () => a.held().includes('sku.5') && (await broker.records.read<{ owner: string }>(epoch)).value?.owner === 'a', 2_000);
+  }
   t.deepEqual(work.doubled, []);
 });
 

@@ -1,7 +1,8 @@
 /** Publishing without a promise lost: every message is acknowledged, refused by its code, or said to be unknown. */
 import test from 'ava';
-import { PublishError } from '../../runtime/publisher.ts';
-import { startBroker } from './broker.ts';
+import { journalHeaders } from '../../runtime/codec.ts';
+import { PublishError, Publisher } from '../../runtime/publisher.ts';
+import { eventually, startBroker } from './broker.ts';
 
 const text = (value: string): Uint8Array => Buffer.from(value);
 
@@ -45,4 +46,39 @@ test('when the connection is lost, what was in flight is unknown at once, and so
   const next = await t.throwsAsync(publisher.publish('$KV.sku.1.A', text('1')), { instanceOf: PublishError });
   t.true((next as PublishError).isUnknown);
   t.true(performance.now() - began < 2_000, 'without waiting for a time-out');
+});
+
+test('after a broken connection nothing is published before it is known that it may be', async t => {
+  const { nc } = await startBroker(t);
+  const asked = Promise.withResolvers<void>();
+  const may = Promise.withResolvers<void>();
+  const acked: number[] = [];
+  const publisher = new Publisher(nc, '_INBOX_again', { again: () => { asked.resolve(); return may.promise; }, onAck: ({ seq }) => { acked.push(seq); } });
+  t.teardown(() => publisher.close());
+  const { seq } = await publisher.publish('$KV.sku.1.A', text('1'));
+  await nc.reconnect();
+  await asked.promise;
+  await t.throwsAsync(publisher.publish('$KV.sku.1.A', text('2')), { message: /no connection/ });
+  may.resolve();
+  await eventually('it publishes', () => publisher.publish('$KV.sku.1.A', text('3')).then(() => true, () => false), 30_000);
+  t.deepEqual(acked, [seq, seq + 1], 'what was held back was not sent');
+});
+
+test('what was told to be unknown before it was sent is not sent any more', async t => {
+  const { nc, jsm } = await startBroker(t);
+  const other = new Publisher(nc, '_INBOX_other');
+  const unsent = t.throwsAsync(other.publish('$KV.sku.1.A', text('1')), { instanceOf: PublishError });
+  other.close();
+  t.true(((await unsent) as PublishError).isUnknown);
+  await new Promise(resolve => setImmediate(resolve));
+  await nc.flush();
+  t.is((await jsm.streams.info('KV_sku')).state.messages, 0);
+});
+
+test('headers of a message stand beside the revision that it expects', async t => {
+  const { publisher, jsm } = await startBroker(t);
+  const meta = journalHeaders({ id: 'one' });
+  await publisher.publish('$KV.sku.1.A', text('1'), meta, 0);
+  const { header } = (await jsm.streams.getMessage('KV_sku', { seq: 1 }))!;
+  t.deepEqual(['Nats-Msg-Id', 'Nats-Expected-Last-Subject-Sequence'].map(name => header.get(name)), ['one', '0']);
 });

@@ -1,11 +1,16 @@
 /** One SKU actor in memory, told through the runtime's own fold: journal in, record and effects out. */
 import type { Debounce } from '../../actors/sku/debounce.ts';
 import type { SkuPorts } from '../../actors/sku/machine.ts';
-import type { Intent, OrderFact, Outlet, SkuFact, Stock, StockFact } from '../../actors/sku/protocol.ts';
+import type { CountedAt } from '../../actors/sku/contained.ts';
+import type { Intent, OrderFact, Outlet, SkuFact, SourcePolicy, Stock, StockFact } from '../../actors/sku/protocol.ts';
+import { takeSource } from '../../actors/sku/stock.ts';
 import { skuKind } from '../../deploy/sku-kind.ts';
 import type { ActorRecord, PublishEffect } from '../../runtime/actor.ts';
 import { asStored, fold, fresh, restored } from '../../runtime/handle.ts';
 import type { Incoming } from '../../runtime/handle.ts';
+
+/** A source fact as the fold of a stock alone. */
+export const applySource = (stock: Stock, fact: StockFact, policy: SourcePolicy, at: CountedAt): Stock => takeSource(stock, fact, policy, at).stock;
 
 export const source = 'erp';
 export const count = (position: number, quantity: number, more: { reserved?: number; imported?: string[] } = {}): StockFact =>
@@ -20,6 +25,7 @@ const order = (type: OrderFact['type']) => (line: string, units: number, created
 export const placed = order('order.placed');
 export const cancelled = order('order.cancelled');
 export const shipped = order('order.shipped');
+export const returned = order('order.returned');
 
 type Linked = Extract<SkuFact, { type: 'listing.linked' }>;
 export const link = (account: string, more: Partial<Linked> = {}): Linked =>
@@ -125,8 +131,8 @@ export function bytes(kind: Actor['kind'], record: ActorRecord<Stock>): string {
 }
 
 /** The record and everything published when the journal is folded in turns of these sizes; each turn from stored bytes where asked. */
-export function refold(kind: Actor['kind'], journal: readonly Incoming[], sizes: readonly number[], { stored }: { stored: boolean }): { record: ActorRecord<Stock>; published: PublishEffect[] } {
-  let hot = fresh(kind, 'A');
+export function refold(kind: Actor['kind'], journal: readonly Incoming[], sizes: readonly number[], { stored }: { stored: boolean }, sku = 'A'): { record: ActorRecord<Stock>; published: PublishEffect[] } {
+  let hot = fresh(kind, sku);
   const published: PublishEffect[] = [];
   for (let at = 0, n = 0; at < journal.length; n++) {
     const size = sizes[n % sizes.length]!;

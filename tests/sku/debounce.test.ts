@@ -4,11 +4,12 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { Rule, SkuFact, Stock } from '../../actors/sku/protocol.ts';
 import { target } from '../../actors/sku/rules.ts';
-import { hasGap, known } from '../../actors/sku/stock.ts';
+import { hasGap } from '../../actors/sku/lots.ts';
+import { known } from '../../actors/sku/stock.ts';
 import { Actor, adjust, cancelled, count, debounce, gapMs, link, placed, shipped, start } from './actor.ts';
 
 const linked = (quantity: number): Actor => new Actor().tell(link('amazon'), link('ebay'), count(1, quantity)).prove('amazon', 'ebay');
-const targets = (stock: Stock): Record<string, number> => Object.fromEntries(Object.entries(stock.outlets).map(([account, outlet]) => [account, target(stock, account, outlet, known(stock)!)]));
+const targets = (stock: Stock): Record<string, number> => Object.fromEntries(Object.entries(stock.outlets).map(([account, outlet]) => [account, target(stock, account, outlet, known(stock)!)!]));
 
 test('the first intention leaves at once, as what is shown until then may be too high', t => {
   const actor = new Actor().tell(link('amazon', { shown: 3 }), link('ebay'), count(1, 10));

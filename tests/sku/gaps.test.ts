@@ -4,8 +4,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { SourcePolicy, Stock, StockFact } from '../../actors/sku/protocol.ts';
 import { emptyStock } from '../../actors/sku/protocol.ts';
-import { applySource, hasGap, known } from '../../actors/sku/stock.ts';
-import { Actor, adjust, cancelled, count, gapMs, here, link, placed, reserve, source, start } from './actor.ts';
+import { hasGap } from '../../actors/sku/lots.ts';
+import { known } from '../../actors/sku/stock.ts';
+import { Actor, adjust, applySource, bytes, cancelled, count, gapMs, here, link, placed, reserve, source, start } from './actor.ts';
 
 const given = (policy: SourcePolicy, ...facts: StockFact[]): Stock => facts.reduce((stock, fact) => applySource(stock, fact, policy, here), emptyStock('A'));
 const truth = ({ onHand, reserved, position, held }: Stock): unknown => ({ onHand, reserved, position, held });
@@ -70,6 +71,30 @@ test('a gap that stays becomes one task, which says what is missing and what hea
   }]);
   t.deepEqual([actor.state, actor.record.due], ['suspended', {}]);
   t.deepEqual([actor.tell(adjust(2, 1)).settle().state, actor.intended], ['writing', { a: 18 }]);
+});
+
+test('a source is asked for what it did not tell, before people are, and the letter to them is resolved when it does', t => {
+  const actor = new Actor({ askMs: 5_000 }).tell(link('a'), count(1, 10), adjust(3, 5)).wait(4_999);
+  t.deepEqual([actor.published, actor.record.due.gap!.at], [[], start + 5_000]);
+  actor.wait(1);
+  const since = start;
+  t.deepEqual(actor.published, [{ to: ['ask', source, 'A'], id: `ask:A:1:${since}`, body: { sku: 'A', source, missing: 'position 2', since } }]);
+  t.is(actor.record.due.gap!.at, start + gapMs);
+  actor.wait(gapMs);
+  t.deepEqual(actor.published.slice(1).map(({ id }) => id), ['gap:A:1']);
+  actor.tell(adjust(2, 1));
+  t.deepEqual(actor.published.slice(2), [{
+    to: ['dead', 'gap', source, 'A'], id: 'gap:A:1:resolved', body: { class: 'gap', sku: 'A', source, resolved: true, by: `c${actor.journal.length}`, at: actor.now },
+  }]);
+  t.is(actor.tell(adjust(3, 5), adjust(4, 1)).published.length, 3, 'once');
+  t.false('gapTold' in JSON.parse(bytes(actor.kind, actor.record)).context);
+});
+
+test('a gap that gives way to another one is resolved, and the other has its own time', t => {
+  const actor = new Actor({ askMs: 5_000 }).tell(count(1, 10), adjust(3, 5), adjust(6, 1)).wait(gapMs).tell(adjust(2, 1));
+  t.deepEqual([actor.published.map(({ id }) => id), hasGap(actor.stock), actor.record.due.gap!.at], [[`ask:A:1:${start}`, 'gap:A:1', 'gap:A:1:resolved'], true, actor.now + 5_000]);
+  const since = actor.now;
+  t.deepEqual(actor.wait(gapMs).published.slice(3).map(({ id }) => id), [`ask:A:3:${since}`, 'gap:A:3']);
 });
 
 test('a gap that heals in time is told to nobody', t => {

@@ -2,7 +2,8 @@
 import { deepEqual, ok } from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import { MalformedError, parseNative } from '../../actors/sku/ingest/native.ts';
+import { parseNative } from '../../actors/sku/ingest/native.ts';
+import { MalformedError } from '../../actors/sku/ingest/refusal.ts';
 import { partitionOf, skuSubject, unescapeKey } from '../../runtime/subjects.ts';
 
 const whole = { id: 'm1', sku: 'A', version: 4, type: 'count', quantity: 9 };
@@ -21,11 +22,31 @@ function refusal(text: string): { field: string; value: unknown; message: string
 }
 
 test('each kind of message becomes its fact, and what is not looked at is no part of it', t => {
-  t.deepEqual(parse({ ...whole, imported: ['a/1/1', 'a/1/1#cancelled'], location: 'main', at: 'today' }), {
+  t.deepEqual(parse({ ...whole, imported: ['a/1/1', 'a/1/1#cancelled'], place: 'main', at: 'today' }), {
     id: 'm1', sku: 'A', fact: { type: 'stock.counted', source: 'erp', position: 4, quantity: 9, imported: ['a/1/1', 'a/1/1#cancelled'] },
   });
   t.deepEqual(parse({ ...whole, type: 'adjust', delta: -3, reason: 'broken' }), { id: 'm1', sku: 'A', fact: { type: 'stock.adjusted', source: 'erp', position: 4, delta: -3, reason: 'broken' } });
   t.deepEqual(parse({ ...whole, type: 'adjust', delta: 2 }), { id: 'm1', sku: 'A', fact: { type: 'stock.adjusted', source: 'erp', position: 4, delta: 2 } });
+});
+
+test('what a count and a change may say besides: where, when, of which orders; a list is a version too', t => {
+  const more = { location: 'main', version: [7, 'b', -1] };
+  t.deepEqual(parse({ ...whole, ...more, reserved: 2, importedThrough: 10, countedAt: 11 }), {
+    id: 'm1', sku: 'A', fact: { type: 'stock.counted', source: 'erp', position: [7, 'b', -1], location: 'main', quantity: 9, reserved: 2, importedThrough: 10, countedAt: 11 },
+  });
+  t.deepEqual(parse({ ...whole, ...more, type: 'adjust', delta: 2 }), { id: 'm1', sku: 'A', fact: { type: 'stock.adjusted', source: 'erp', position: [7, 'b', -1], location: 'main', delta: 2 } });
+  t.deepEqual(parse({ ...whole, ...more, type: 'reserve', delta: 2 }), { id: 'm1', sku: 'A', fact: { type: 'stock.reserved', source: 'erp', position: [7, 'b', -1], location: 'main', delta: 2 } });
+  t.deepEqual([refusal(raw('location', '""')).field, refusal(raw('importedThrough', '-1')).field, refusal(raw('version', '[]')).field, refusal(raw('version', '[1.5]')).field, refusal(raw('version', '[1,[2]]')).field], ['location', 'importedThrough', 'version', 'version', 'version']);
+});
+
+test('kits and what happened to order lines are told like counts', t => {
+  const sold = { id: 'm1', sku: 'A', account: 'amazon', line: 'amazon/1/1', units: 2 };
+  const fact = { account: 'amazon', line: 'amazon/1/1', units: 2 };
+  t.deepEqual(parse({ id: 'm1', sku: 'A', version: 3, type: 'kit', parts: { B: 2 } }), { id: 'm1', sku: 'A', fact: { type: 'kit.defined', source: 'erp', position: 3, parts: { B: 2 } } });
+  t.deepEqual(parse({ ...sold, type: 'placed', createdAt: 5 }), { id: 'm1', sku: 'A', fact: { type: 'order.placed', ...fact, createdAt: 5 } });
+  for (const type of ['cancelled', 'shipped', 'returned']) t.deepEqual(parse({ ...sold, type }), { id: 'm1', sku: 'A', fact: { type: `order.${type}`, ...fact } });
+  t.deepEqual(parse({ id: 'm1', sku: 'A', type: 'ship', line: 'walmart/1/1' }), { id: 'm1', sku: 'A', fact: { type: 'ship.asked', line: 'walmart/1/1' } });
+  t.deepEqual([{ ...sold, type: 'placed' }, { ...sold, type: 'shipped', units: -1 }, { ...sold, type: 'returned', line: '' }, { id: 'm1', sku: 'A', version: 3, type: 'kit', parts: { B: 0 } }, { id: 'm1', sku: 'A', version: 3, type: 'kit' }].map(message => refusal(JSON.stringify(message)).field), ['createdAt', 'units', 'line', 'parts.B', 'parts']);
 });
 
 test('numbers: what is a whole number is taken, whatever it is written as', t => {
@@ -125,7 +146,8 @@ test('anything at all is either understood whole or refused by name', t => {
     try {
       const { id, sku, fact } = parseNative('erp', text);
       understood += 1;
-      ok(id !== '' && sku !== '' && sku.isWellFormed() && Number.isSafeInteger(fact.position) && fact.position > 0);
+      if (fact.type !== 'stock.counted' && fact.type !== 'stock.adjusted' && fact.type !== 'stock.reserved') throw new TypeError(`nobody said ${fact.type}`);
+      ok(id !== '' && sku !== '' && sku.isWellFormed() && Number.isSafeInteger(fact.position) && Number(fact.position) > 0);
       const figure = fact.type === 'stock.counted' ? fact.quantity : fact.delta;
       ok(Number.isSafeInteger(figure) && !Object.is(figure, -0));
       deepEqual(JSON.parse(JSON.stringify(fact)), fact);

@@ -2,11 +2,12 @@
 import { deepEqual } from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
-import { applyOrder, markImported, openUnits } from '../../actors/sku/lines.ts';
+import { markImported } from '../../actors/sku/contained.ts';
+import { applyOrder, openUnits } from '../../actors/sku/lines.ts';
 import type { Line, OrderFact, Stock, StockFact } from '../../actors/sku/protocol.ts';
 import { emptyStock } from '../../actors/sku/protocol.ts';
-import { applySource, known } from '../../actors/sku/stock.ts';
-import { adjust, cancelled, count, here, placed, shipped, start } from './actor.ts';
+import { known } from '../../actors/sku/stock.ts';
+import { adjust, applySource, cancelled, count, here, placed, shipped, start } from './actor.ts';
 
 type Fact = StockFact | OrderFact;
 

@@ -7,7 +7,8 @@ import type { Line } from '../../actors/sku/protocol.ts';
 
 const units = fc.integer({ min: 0, max: 1_000_000 });
 const line: fc.Arbitrary<Line> = fc.record({
-  units, cancelled: units, shipped: units, imported: fc.constant(true as const), cancelImported: fc.constant(true as const), createdAt: units,
+  units, cancelled: units, shipped: units, returned: units, imported: fc.constant(true as const), cancelImported: fc.constant(true as const), returnImported: fc.constant(true as const),
+  reopened: fc.constant(true as const), def: units, containedAt: fc.array(fc.string({ unit: 'grapheme', maxLength: 4 }), { minLength: 1, maxLength: 3 }), createdAt: units,
 }, { requiredKeys: ['units'] });
 const id = fc.oneof(
   fc.tuple(fc.constantFrom('amazon', 'walmart'), fc.constantFrom('1', '2', '3'), fc.constantFrom('1', '2', '10', '__proto__')).map(parts => parts.join('/')),

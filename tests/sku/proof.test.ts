@@ -1,6 +1,7 @@
 /** What proves an intent, what repairs it, and in which state the machine stands after each fact. */
 import test from 'ava';
 import type { SkuFact } from '../../actors/sku/protocol.ts';
+import { signer } from '../../runtime/signature.ts';
 import { Actor, adjust, count, gapMs, link, placed, start } from './actor.ts';
 
 const counted = (quantity = 10): Actor => new Actor().tell(link('a'), link('b'), count(1, quantity));
@@ -186,4 +187,70 @@ test('a SKU that is counted and sold nowhere is settled', t => {
 test('a fact of a type that no SKU knows is a bug that names it', t => {
   const error = t.throws(() => new Actor().tell({ type: 'stock.teleported' }));
   t.is((error!.cause as Error).message, 'no SKU knows a fact of type "stock.teleported"');
+});
+
+test('a rule that people set stays when its listing is imported anew, and an older one does not come back', t => {
+  const set = (version: number, buffer: number): SkuFact => ({ type: 'rule.set', account: 'a', rule: { buffer }, version });
+  const actor = counted().prove('a', 'b').tell(set(2, 3));
+  t.deepEqual([actor.intended.a, actor.outlet('a').ruleVersion], [7, 2]);
+  actor.tell(set(1, 9), set(2, 9), link('a', { rule: { buffer: 5 } }));
+  t.deepEqual([actor.intended.a, actor.outlet('a').rule], [7, { buffer: 3 }]);
+  actor.tell({ type: 'listing.unlinked', account: 'a' }, set(3, 4), link('a', { rule: { buffer: 5 } }));
+  t.deepEqual([actor.intended.a, actor.outlet('a').rule, actor.outlet('a').ruleVersion], [6, { buffer: 4 }, 3]);
+});
+
+test('the version of a rule goes into signatures, which are what they were where none was set', t => {
+  const parts = { account: 'north', listing: 'L-1', sku: 'A-1', version: 7, kind: 'write' };
+  const sign = signer(() => undefined);
+  t.is(sign(parts), 'nor-8DPHFHE6JFNEBQSXHH3Z3M8T', 'as records of version 1 have it');
+  const actor = new Actor({ sign }).tell(link('a'), link('b'), { type: 'rule.set', account: 'a', rule: { buffer: 0 }, version: 1 }, count(1, 5));
+  const [a, b] = ['a', 'b'].map(account => actor.intent(account)!.signature);
+  t.deepEqual([a, b], [sign({ ...parts, account: 'a', listing: 'a-1', sku: 'A', version: 4, rule: 1 }), sign({ ...parts, account: 'b', listing: 'b-1', sku: 'A', version: 4 })]);
+  t.not(a, sign({ ...parts, account: 'a', listing: 'a-1', sku: 'A', version: 4, rule: 2 }));
+});
+
+test('what a person dropped is intended anew when its source states it again, and by nothing else', t => {
+  const actor = counted().tell(link('a'), count(2, 0));
+  actor.tell(answer(actor, 'a', { outcome: 'refused', code: 'dropped', message: 'ops' }));
+  const dropped = actor.intent('a')!;
+  actor.tell(count(1, 4), placed('b/1/1', 1), adjust(3, -1));
+  t.deepEqual(actor.intent('a'), dropped, 'an older count, an order and a change are no statement of it');
+  actor.tell(count(4, 0));
+  t.like(actor.intent('a'), { quantity: 0, kind: 'write', lane: 'zero' });
+  t.true(actor.intent('a')!.version > dropped.version);
+  t.is(actor.outlet('a').answer, undefined);
+  const restated = actor.intent('a');
+  t.deepEqual(actor.tell(count(5, 0)).intent('a'), restated, 'once');
+});
+
+test('an account that people empty shows 0 also where they dropped a 0 before', t => {
+  const actor = counted().tell(link('a'), link('b'), count(2, 0));
+  for (const account of ['a', 'b']) actor.tell(answer(actor, account, { outcome: 'refused', code: 'dropped', message: 'ops' }));
+  const [a, b] = [actor.intent('a')!, actor.intent('b')];
+  actor.tell({ type: 'listing.drained', account: 'a', drained: true, by: 'ops' });
+  t.like(actor.intent('a'), { quantity: 0, kind: 'write', lane: 'zero' });
+  t.true(actor.intent('a')!.version > a.version);
+  t.deepEqual(actor.intent('b'), b, 'the other account is as it was');
+});
+
+test('what the channel refused is not intended anew by the same number', t => {
+  const actor = counted();
+  actor.tell(answer(actor, 'a', { outcome: 'refused', code: 'X1' }));
+  const before = actor.intent('a');
+  t.deepEqual(actor.tell(count(2, 10)).intent('a'), before);
+});
+
+test('a drained listing shows none, at a gross channel what its open orders take, and what there is once it is filled', t => {
+  const drained = (account: string, drained: boolean): SkuFact => ({ type: 'listing.drained', account, drained, by: 'ops' });
+  const actor = new Actor().tell(link('a'), link('w', { gross: true }), count(1, 10), placed('w/1/1', 3)).settle().prove('a', 'w');
+  t.deepEqual(actor.intended, { a: 7, w: 10 });
+  actor.tell(drained('a', true), drained('w', true), count(2, 30));
+  t.deepEqual(actor.intended, { a: 0, w: 3 });
+  t.is(actor.intent('a')!.lane, 'zero');
+  actor.tell(link('a'));
+  t.is(actor.intended.a, 0, 'linked again it is drained still');
+  actor.tell(drained('a', false)).settle();
+  t.deepEqual(actor.intended, { a: 27, w: 3 });
+  const { superseded: _, ...stock } = actor.stock;
+  t.deepEqual(actor.tell(drained('a', false), drained('nobody', true)).stock, { ...stock, superseded: 0 }, 'told again it changes nothing');
 });

@@ -1,11 +1,14 @@
 /** What a source says about its own stock: counts, adjustments and its own commitments, in its own order. */
+import { deepEqual } from 'node:assert/strict';
 import test from 'ava';
+import fc from 'fast-check';
 import { MalformedError, parseNative } from '../../actors/sku/ingest/native.ts';
 import type { SourcePolicy, Stock, StockFact } from '../../actors/sku/protocol.ts';
 import { emptyStock } from '../../actors/sku/protocol.ts';
 import { applyOrder } from '../../actors/sku/lines.ts';
-import { applySource as apply, hasGap, known } from '../../actors/sku/stock.ts';
-import { here } from './actor.ts';
+import { hasGap } from '../../actors/sku/lots.ts';
+import { known } from '../../actors/sku/stock.ts';
+import { applySource as apply, here } from './actor.ts';
 
 const source = 'erp';
 const count = (position: number, quantity: number, more: { reserved?: number; imported?: string[] } = {}): StockFact => ({ type: 'stock.counted', source, position, quantity, ...more });
@@ -18,7 +21,7 @@ const chainOf = (...told: [position: number, quantity: number][]): number => tol
 
 test("a source's own commitments are subtracted beside our order lines, and never go below zero", t => {
   const stock = given({}, count(1, 10), reserve(2, 4), reserve(3, -1));
-  t.deepEqual(stock, { ...emptyStock('A'), source, onHand: 10, reserved: 3, position: 3, chain: chainOf([1, 10], [2, 4], [3, 1]) });
+  t.deepEqual(stock, { ...emptyStock('A'), source, onHand: 10, reserved: 3, reservedAt: here.at, position: 3, chain: chainOf([1, 10], [2, 4], [3, 1]) });
   t.is(known(stock), 7);
   t.is(known(applyOrder(stock, { type: 'order.placed', account: 'a', line: 'a/1/1', units: 2, createdAt: 0 })), 5);
   t.is(applySource(stock, reserve(4, -9)).reserved, 0);
@@ -52,6 +55,30 @@ test('an ordered source ends alike whatever order its facts arrive in and howeve
     t.deepEqual(stock, { ...straight, superseded: facts.length });
   }
   t.deepEqual([straight.onHand, straight.reserved, straight.position], [7, 2, 5]);
+});
+
+test('commitments count once, in whatever order they and the counts that say nothing of them arrive', t => {
+  const facts = [reserve(1, 4), count(2, 9), reserve(3, 2), count(5, 7), reserve(6, 3), count(9, 20), reserve(7, 5)];
+  t.notThrows(() => fc.assert(fc.property(fc.shuffledSubarray(facts, { minLength: facts.length }), fc.shuffledSubarray(facts), (order, repeats) => {
+    const stock = given({}, ...order, ...repeats);
+    deepEqual([stock.onHand, stock.reserved, stock.position], [20, 14, 9]);
+  })));
+});
+
+test('a count that says what is reserved stands for every commitment up to it', t => {
+  t.is(given({}, count(1, 10), count(5, 9), reserve(3, 4)).reserved, 4);
+  t.is(given({}, count(1, 10), count(5, 9), count(6, 9, { reserved: 1 }), reserve(3, 4)).reserved, 1);
+  t.is(given({}, count(1, 10), reserve(3, 4), count(5, 9, { reserved: 0 })).reserved, 0);
+  t.deepEqual(given({}, count(1, 10), count(5, 9, { reserved: 1 })).passed, undefined);
+});
+
+test('positions that counts have passed over are kept in sixteen ranges, the newest', t => {
+  const counts = Array.from({ length: 40 }, (_, n) => count(2 * n + 2, 5));
+  const stock = given({}, ...counts);
+  t.is(stock.passed!.length, 16);
+  t.deepEqual(given({}, count(1, 5), count(4, 5), count(3, 6), adjust(2, 1)).passed, undefined, 'what was heard after all is not missing');
+  t.is(applySource(stock, reserve(79, 2)).reserved, 2);
+  t.is(applySource(stock, reserve(3, 2)).superseded, stock.superseded + 1);
 });
 
 test('an ordered source begins with nothing on hand at its position 1, and not before', t => {

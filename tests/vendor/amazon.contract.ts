@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { Ajv } from 'ajv';
 import type { ValidateFunction } from 'ajv';
 import formats from 'ajv-formats';
@@ -11,10 +12,11 @@ import test from 'ava';
 import { parse } from 'yaml';
 import { createAmazon } from '../../actors/channel/adapters/amazon/adapter.ts';
 import { orderLines } from '../../actors/channel/adapters/amazon/orders.ts';
-import { errorList, item, itemPage, orderPage, submission } from '../../actors/channel/adapters/amazon/schemas.ts';
-import type { Call, Listing, TokenSet } from '../../actors/channel/adapter.ts';
+import { createdFeed, errorList, feed as feedSchema, feedDocument, feedReport, item, itemPage, orderPage, submission } from '../../actors/channel/adapters/amazon/schemas.ts';
+import type { Call, Listing, TokenSet, WriteEntry } from '../../actors/channel/adapter.ts';
 import { openAmazon } from '../../deploy/sandbox/amazon.ts';
 import { SandboxClock } from '../../deploy/sandbox/kit/clock.ts';
+import type { Fault } from '../../deploy/sandbox/kit/faults.ts';
 import { startSandbox } from '../../deploy/sandbox/kit/server.ts';
 
 interface Parameter {
@@ -44,10 +46,15 @@ const modelOf = (file: string): Model => JSON.parse(readFileSync(resolve(models,
 const documents: Record<string, Model> = {
   listings: modelOf('listingsItems_2021-08-01.json'),
   orders: modelOf('orders_2026-01-01.json'),
+  feeds: modelOf('feeds_2021-06-30.json'),
 };
+/** Of what is stored under a feed's addresses. */
+const documentOf = (file: string): object => JSON.parse(readFileSync(resolve(models, '../schemas/feeds', file), 'utf8')) as object;
 
 /** Login with Amazon is OAuth 2 and in none of the models. */
 const unmodelled = ['/auth/o2/token'];
+/** Where documents of feeds lie is no API of the Selling Partner's. */
+const store = '/_store/';
 
 /** Of bodies, where a quantity in words is no quantity. */
 const bodies = new Ajv({ strict: false });
@@ -77,6 +84,11 @@ interface Recorded {
   careless: boolean;
 }
 
+function answerOf(payload: unknown): unknown {
+  const bytes = Buffer.from(payload as string);
+  return JSON.parse((bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString()) as unknown;
+}
+
 /** Every call of the adapter, and what a careless client meets, once through. */
 async function drive(): Promise<Recorded[]> {
   const clock = new SandboxClock(600);
@@ -90,7 +102,7 @@ async function drive(): Promise<Recorded[]> {
         if (path.startsWith('/_sandbox')) return;
         recorded.push({
           method: request.method.toLowerCase(), path, query, body: request.body ?? undefined, status: reply.statusCode,
-          headers: reply.getHeaders(), answer: JSON.parse(String(payload)) as unknown, careless: 'x-careless' in request.headers,
+          headers: reply.getHeaders(), answer: payload === undefined ? undefined : answerOf(payload), careless: 'x-careless' in request.headers,
         });
       });
       vendor.routes(app);
@@ -98,7 +110,7 @@ async function drive(): Promise<Recorded[]> {
   });
   const kept = new Map<string, TokenSet>();
   const adapter = createAmazon(
-    { account: 'amazon-us', channel: 'amazon', baseUrl: sandbox.url, credentials: vendor.credentials, settings: { ...vendor.settings, orderMarketplaceIds: ['ATVPDKIKX0DER'] } },
+    { account: 'amazon-us', channel: 'amazon', baseUrl: sandbox.url, credentials: vendor.credentials, settings: { ...vendor.settings, orderMarketplaceIds: ['ATVPDKIKX0DER'], feeds: { threshold: 2 } } },
     { now: () => Date.now(), uuid: () => crypto.randomUUID(), timeScale: 600, tokens: { load: async key => kept.get(key), save: async (key, tokens) => { kept.set(key, tokens); } } },
   );
   const call = (): Call => ({ signal: AbortSignal.timeout(5_000) });
@@ -123,6 +135,18 @@ async function drive(): Promise<Recorded[]> {
     const after = Date.now() - 1_000;
     await adapter.orders(JSON.stringify({ after, through: after, token: 'stale' }), call());
 
+    const feeds = adapter.feeds!;
+    const entries = ['S/1 #', 'S/2 #', 'NOBODY'].map((sku, n): WriteEntry => ({ listing: listing(sku), quantity: n + 1, signature: `f${n}` }));
+    const faults: Fault[] = [{ kind: 'feed-errors', skus: ['S/2 #'], why: 'data', count: 1 }, { kind: 'feed-fatal', count: 1 }];
+    for (const fault of [undefined, ...faults]) {
+      if (fault) shop.faults.add(fault);
+      const id = await feeds.submit(entries, call());
+      let status = await feeds.status(id, call());
+      for (; status.state === 'working'; status = await feeds.status(id, call())) await new Promise(done => setTimeout(done, 10));
+      if (status.state === 'done') await feeds.outcomes(id, status.report, entries.map(({ listing: { sku }, signature }) => ({ sku, signature })), undefined, call());
+    }
+    await Promise.allSettled([feeds.status('none', call()), feeds.outcomes('none', 'none', [], undefined, call())]);
+
     vendor.expireTokens();
     await adapter.read([listing('S,1')], call());
     for (const kind of ['throttle', 'error'] as const) {
@@ -130,6 +154,7 @@ async function drive(): Promise<Recorded[]> {
       await Promise.allSettled([
         adapter.write([{ listing: listing('S,1'), quantity: 1, signature: 's' }], call()),
         adapter.read([listing('S/1 #')], call()), adapter.read([listing('S,1')], call()), adapter.orders(undefined, call()),
+        feeds.submit(entries, call()), feeds.status('50000', call()), feeds.outcomes('50000', 'none', [], undefined, call()),
       ]);
       shop.faults.clear();
     }
@@ -144,6 +169,9 @@ async function drive(): Promise<Recorded[]> {
     await careless(`${items}/S%2C1?marketplaceIds=ATVPDKIKX0DER`, 'PATCH', '{');
     await careless(`${items}/S%2C1?marketplaceIds=ATVPDKIKX0DER&includedData=summaries,attributes,issues,offers,fulfillmentAvailability,productTypes`);
     await careless(`${items}?marketplaceIds=ATVPDKIKX0DER&pageSize=99`);
+    for (const [path, body] of [['documents', {}], ['feeds', { feedType: 'POST_INVENTORY_AVAILABILITY_DATA', marketplaceIds: ['ATVPDKIKX0DER'], inputFeedDocumentId: 'x' }]] as const) {
+      await careless(`${sandbox.url}/feeds/2021-06-30/${path}`, 'POST', JSON.stringify(body));
+    }
     await careless(`${sandbox.url}/orders/2026-01-01/orders`);
     await careless(`${sandbox.url}/orders/2026-01-01/orders?createdAfter=2026-01-01T00:00:00Z&includedData=BUYER`);
   } finally {
@@ -171,13 +199,16 @@ function validator(document: string, { $ref }: { $ref: string }): ValidateFuncti
   return bodies.getSchema(document + $ref)!;
 }
 
-const modelled = (): Recorded[] => recorded.filter(r => !unmodelled.includes(r.path));
+const modelled = (): Recorded[] => recorded.filter(r => !unmodelled.includes(r.path) && !r.path.startsWith(store));
 const named = (r: Recorded): string => `${r.method.toUpperCase()} ${r.path}?${r.query} -> ${r.status}`;
 
 test('the run reaches every operation and every class of answer', t => {
   const seen = new Set(modelled().map(r => `${operationOf(r)?.operation.operationId} ${r.status}`));
   for (const operation of ['patchListingsItem', 'getListingsItem', 'searchListingsItems', 'searchOrders']) {
     for (const status of [200, 429, 500]) t.true(seen.has(`${operation} ${status}`), `${operation} ${status}`);
+  }
+  for (const [operation, success] of [['createFeedDocument', 201], ['createFeed', 202], ['getFeed', 200], ['getFeedDocument', 200]] as const) {
+    for (const status of operation === 'createFeed' ? [success, 400] : operation === 'createFeedDocument' ? [success, 400, 429, 500] : [success, 404, 429, 500]) t.true(seen.has(`${operation} ${status}`), `${operation} ${status}`);
   }
   for (const one of ['getListingsItem 403', 'getListingsItem 404', 'patchListingsItem 400', 'patchListingsItem 415', 'searchListingsItems 400', 'searchOrders 400']) {
     t.true(seen.has(one), one);
@@ -239,7 +270,25 @@ test('the published rates in config are those of the models', t => {
   }));
   // The model says burst 10, the vendor's rate limit page 5 (amazon.md 4); config has the smaller.
   t.deepEqual(plans['getListingsItem'], { perSecond: 5, burst: 10 });
-  t.deepEqual(config, { ...plans, getListingsItem: { perSecond: 5, burst: 5 } });
+  // And of createFeed burst 15, the page of this feed type 5 in five minutes (amazon.md 2.2).
+  t.deepEqual(plans['createFeed'], { perSecond: 0.0083, burst: 15 });
+  t.deepEqual(config, { ...plans, getListingsItem: { perSecond: 5, burst: 5 }, createFeed: { perSecond: 0.0083, burst: 5 } });
+});
+
+test('every document of a feed that the adapter stores, and every report that the sandbox makes, is of the vendor\'s schema', t => {
+  const stored = recorded.filter(r => r.path.startsWith(store));
+  const check = (file: string, documents: unknown[]): void => {
+    const valid = bodies.compile(documentOf(file));
+    t.true(documents.length >= 2, file);
+    for (const document of documents) t.true(valid(document), `${bodies.errorsText(valid.errors)} in ${JSON.stringify(document).slice(0, 500)}`);
+  };
+  check('listings-feed-schema-v2.json', stored.filter(({ method }) => method === 'put').map(({ body }) => body));
+  check('listings-feed-processing-report-schema-v2.json', stored.filter(({ method }) => method === 'get').map(({ answer }) => answer));
+});
+
+test('the vendor\'s example report tells the fate of each message', t => {
+  const example = documentOf('listings-feed-processing-report-schema-v2.example.json');
+  t.deepEqual(feedReport.parse(example).issues.map(({ messageId, code }) => [messageId, code]), [[4, '90220'], [4, '90220'], [5, '99022']]);
 });
 
 // The vendor's own examples are answers that the adapter must understand.
@@ -258,6 +307,9 @@ test('the vendor\'s example answers are understood', t => {
   understood(submission, examples('listings', 'patchListingsItem', '200'));
   understood(item, examples('listings', 'getListingsItem', '200'));
   understood(itemPage, examples('listings', 'searchListingsItems', '200'));
+  understood(feedSchema, examples('feeds', 'getFeed', '200'));
+  understood(feedDocument, [...examples('feeds', 'getFeedDocument', '200'), ...examples('feeds', 'createFeedDocument', '201')]);
+  understood(createdFeed, examples('feeds', 'createFeed', '202'));
   understood(orderPage, examples('orders', 'searchOrders', '200'));
   understood(errorList, [...examples('listings', 'patchListingsItem', '400'), ...examples('orders', 'searchOrders', '400')]);
 });

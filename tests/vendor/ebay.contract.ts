@@ -11,6 +11,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { z } from 'zod';
 import { errorTable } from '../../actors/channel/adapters/ebay/errors.ts';
+import { quotasAnswer } from '../../actors/channel/adapters/ebay/quotas.ts';
 import { bulkItemsAnswer, bulkUpdateAnswer, itemsAnswer, offersAnswer, ordersAnswer } from '../../actors/channel/adapters/ebay/schemas.ts';
 import type { WriteEntry } from '../../actors/channel/adapter.ts';
 import type { SandboxVendor } from '../../deploy/sandbox/kit/server.ts';
@@ -32,6 +33,7 @@ const documentOf = (file: string): Document => JSON.parse(readFileSync(resolve(f
 const documents: Record<string, Document> = {
   inventory: documentOf('sell_inventory_v1_oas3.json'),
   fulfillment: documentOf('sell_fulfillment_v1_oas3.json'),
+  analytics: documentOf('developer_analytics_v1_beta_oas3.json'),
 };
 
 // Where the files fall short of what eBay does.
@@ -149,6 +151,7 @@ async function drive(t: ExecutionContext): Promise<Traffic[]> {
   shop.ship(two!.orderId, two!.lines[0]!.line);
   await new Promise(done => setTimeout(done, 100));
   for (let cursor: string | undefined, more = true; more;) ({ cursor, more } = await adapter.orders(cursor, w.call()));
+  await adapter.quotas!.ask(w.call());
   w.vendor.expireTokens();
   await adapter.orders(undefined, w.call());
   for (const kind of ['throttle', 'error'] as const) {
@@ -169,7 +172,7 @@ test('every request is one that eBay\'s contract describes, and every answer of 
     'bulkGetInventoryItem 200', 'bulkGetInventoryItem 207',
     'bulkUpdatePriceQuantity 200', 'bulkUpdatePriceQuantity 207', 'bulkUpdatePriceQuantity 400', 'bulkUpdatePriceQuantity 429', 'bulkUpdatePriceQuantity 500',
     'getInventoryItems 200', 'getOffers 200',
-    'getOrders 200', 'getOrders 401', 'getOrders 429', 'getOrders 500',
+    'getOrders 200', 'getOrders 401', 'getOrders 429', 'getOrders 500', 'getRateLimits 200',
   ]);
 });
 
@@ -195,6 +198,7 @@ const read: [name: string, document: string, schema: string, ours: z.ZodType][] 
   ['inventory_item', 'inventory', 'InventoryItems', itemsAnswer],
   ['offer', 'inventory', 'Offers', offersAnswer],
   ['order', 'fulfillment', 'OrderSearchPagedCollection', ordersAnswer],
+  ['rate_limit', 'analytics', 'RateLimitsResponse', quotasAnswer],
 ];
 
 for (const [name, document, schema, ours] of read) {

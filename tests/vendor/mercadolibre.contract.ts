@@ -13,7 +13,7 @@ import { stockSchema, tokenSchema } from '../../actors/channel/adapters/mercadol
 import { AuthError, ThrottledError } from '../../actors/errors.ts';
 import type { SandboxFactory } from '../../deploy/sandbox/kit/server.ts';
 import { mercadolibreSandbox, mercadolibreSandboxOf } from '../../deploy/sandbox/mercadolibre.ts';
-import { accessToken, call, entry, imported, polled, raw, world } from '../channel/mercadolibre-world.ts';
+import { accessToken, answering, call, entry, imported, polled, raw, world } from '../channel/mercadolibre-world.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const shared = resolve(root, process.env['PLUMB_SHARED'] ?? '../shared', 'channels');
@@ -186,4 +186,18 @@ test('the sandbox refuses stock writes in the words of the document', async t =>
   await put(stores, warehouse, { locations: [{ store_id: '', network_node_id: 'MXP000001', quantity: 1 }] }, '1');
   await put(stores, warehouse, { locations: [{ store_id: '5', network_node_id: 'MXP000001', quantity: 1 }] }, '1');
   await put(w, address.replace('selling_address', 'seller_warehouse'), { locations: [{ store_id: '5', network_node_id: 'MXP000001', quantity: 1 }] }, '1');
+});
+
+test('the printed answer of missed notifications is understood, and the sandbox gives the same fields', async t => {
+  const text = readFileSync(resolve(shared, 'samples/mercadolibre/missed_feeds.response.json'), 'utf8');
+  // The application and the seller of the scripted account.
+  const ours = JSON.parse(text.replace('"application_id": 1111111111111111', '"application_id": "c"').replace('"user_id": 111111111', '"user_id": 7')) as unknown;
+  const { adapter } = await answering(t, () => ({ json: ours }));
+  t.deepEqual((await adapter.missed!.ask(undefined, call())).notices, [{ id: '000000000000000000000001', topic: 'items', orders: false, listings: ['MLA000000001'] }]);
+  const w = await world(t, { A: 5 });
+  w.vendor.missed!({ headers: {}, body: w.vendor.notify!({ id: 'n', at: Date.now(), kind: 'listing', listing: w.shop.listings.get('A')! })!.body });
+  const { topic } = JSON.parse(w.vendor.notify!({ id: 'n', at: 0, kind: 'listing', listing: w.shop.listings.get('A')! })!.body) as { topic: string };
+  const { json } = await raw(w, 'GET', `/missed_feeds?app_id=${w.vendor.credentials['clientId']}&topic=${topic}&offset=0&limit=10`, { token: await accessToken(w) });
+  const fields = (of: any): string[][] => [of.messages[0], of.messages[0].request, of.messages[0].response].map(part => Object.keys(part).sort());
+  t.deepEqual(fields(json), fields(JSON.parse(text)));
 });

@@ -65,6 +65,7 @@ async function record(): Promise<Recorded[]> {
       return { id: fields['inventoryItemId']!, sku, fields };
     };
     const entry = (sku: string, quantity: number, from = 10): WriteEntry => ({ listing: listing(sku), quantity, signature: `${sku}-${quantity}-${from}`, last: { quantity: from } });
+    await adapter.checks!.ask(call());
     const { cursor } = await adapter.listings(undefined, call());
     await adapter.listings(cursor, call());
     const ghost: Listing = { id: 'gid://shopify/InventoryItem/1', sku: 'GHOST-1', fields: { ...listing('S-1').fields, inventoryItemId: 'gid://shopify/InventoryItem/1' } };
@@ -93,7 +94,7 @@ const recording = record();
 
 test('the drive reaches every document, a refused token, refusals and a throttle', async t => {
   const recorded = await recording;
-  t.deepEqual([...new Set(recorded.map(r => /(?:query|mutation) (\w+)/.exec(r.query)![1]))].sort(), ['Levels', 'Lines', 'Listings', 'Orders', 'SetQuantities']);
+  t.deepEqual([...new Set(recorded.map(r => /(?:query|mutation) (\w+)/.exec(r.query)![1]))].sort(), ['Levels', 'Lines', 'Listings', 'Location', 'Orders', 'Scopes', 'SetQuantities']);
   t.deepEqual([...new Set(recorded.map(r => r.status))].sort(), [200, 401]);
   t.true(recorded.some(r => JSON.stringify(r.answer).includes('CHANGE_FROM_QUANTITY_STALE')));
   t.true(recorded.some(r => JSON.stringify(r.answer).includes('THROTTLED')));
@@ -122,7 +123,7 @@ for (const version of versions) {
       t.deepEqual(found.filter(text => !gone[version]?.some(known => text.endsWith(known))), []);
       checked += 1;
     }
-    t.is(checked, 9, 'two pages of listings, two reads, three writes, orders and lines');
+    t.is(checked, 11, 'scopes, the location, two pages of listings, two reads, three writes, orders and lines');
   });
 
   test(`every userError code of ${version} has a row in the adapter's table`, t => {

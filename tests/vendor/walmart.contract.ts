@@ -27,8 +27,16 @@ interface Operation {
 
 const root = resolve(import.meta.dirname, '../..');
 const openapi = resolve(root, process.env['PLUMB_SHARED'] ?? '../shared', 'channels/specs/walmart/openapi');
-const paths: Record<string, Record<string, Operation>> = Object.assign({}, ...['auth', 'inventory', 'orders.no-examples']
-  .map(file => (JSON.parse(readFileSync(resolve(openapi, `${file}.json`), 'utf8')) as { paths: object }).paths));
+const paths: Record<string, Record<string, Operation>> = {};
+for (const file of ['auth', 'inventory', 'feeds', 'orders.no-examples']) {
+  const document = JSON.parse(readFileSync(resolve(openapi, `${file}.json`), 'utf8')) as { paths: typeof paths };
+  for (const [path, operations] of Object.entries(document.paths)) paths[path] = { ...paths[path], ...operations };
+}
+/** The document of a feed is in a schema of its own, JSON Schema draft-06. */
+const feedDocument = (file: string): Record<string, unknown> => {
+  const { $schema: _, ...schema } = JSON.parse(readFileSync(resolve(openapi, '../inventory-feed-1.4', file), 'utf8')) as Record<string, unknown>;
+  return schema;
+};
 
 /** The documents are of 2022; each exception is a drift that Walmart's later pages confirm. */
 const exceptions = {
@@ -78,6 +86,7 @@ async function everything(): Promise<Recorded[]> {
     const skus = ['A-1', 'B 2', 'C/3', ...Array.from({ length: 60 }, (_, n) => `S-${n}`)];
     const { adapter, sandbox } = await walmartWorld(Object.fromEntries(skus.map(sku => [sku, 900])), { vendor, settings: { orderLookbackDays: 1, channelType: 'c-1' } });
     await walkListings(adapter);
+    await adapter.checks!.ask(recorder().call);
     await pollAll(adapter);
     for (const sku of ['A-1', 'B 2', 'C/3', 'GHOST-1']) {
       await adapter.write([entry(sku, 800)], recorder().call);
@@ -88,6 +97,16 @@ async function everything(): Promise<Recorded[]> {
     sandbox.shop.ship(shipped!.orderId, '1');
     sandbox.shop.cancel(cancelled!.orderId, '2');
     await pollAll(adapter);
+    const feeds = adapter.feeds!;
+    const raises = Array.from({ length: 60 }, (_, n) => entry(`S-${n}`, 901));
+    for (const fault of [undefined, { kind: 'feed-errors', skus: ['S-1'], why: 'data', count: 1 }, { kind: 'feed-errors', skus: ['S-1'], why: 'system', count: 1 }, { kind: 'feed-fatal', count: 1 }]) {
+      if (fault) await inject(sandbox, fault);
+      const id = await feeds.submit([...raises, entry('GHOST-1', 1)], recorder().call);
+      let status = await feeds.status(id, recorder().call);
+      for (; status.state === 'working'; status = await feeds.status(id, recorder().call)) await new Promise(done => setTimeout(done, 10));
+      if (status.state !== 'done') continue;
+      for (let page: string | undefined, more = true; more; more = page !== undefined) ({ page } = await feeds.outcomes(id, status.report, raises.map(({ listing: { sku }, signature }) => ({ sku, signature })), page, recorder().call));
+    }
     await inject(sandbox, { kind: 'expire-tokens' });
     await adapter.read([at('A-1')], recorder().call);
     await inject(sandbox, { kind: 'throttle', on: 'write', forMs: 60_000 });
@@ -106,10 +125,19 @@ async function walkListings(adapter: ChannelAdapter): Promise<void> {
 
 /** The operation that a request is for, in Walmart's words. */
 function operationOf({ method, url }: Recorded): Operation {
-  const path = url.split('?')[0]!.replace(/^(\/v3\/inventories)\/.+$/, '$1/{sku}');
+  const path = url.split('?')[0]!.replace(/^(\/v3\/inventories)\/.+$/, '$1/{sku}').replace(/^(\/v3\/feeds)\/.+$/, '$1/{feedId}');
   const operation = paths[path]?.[method.toLowerCase()];
   if (!operation) throw new Error(`${method} ${url} is in none of Walmart's documents`);
   return operation;
+}
+
+const isForm = ({ headers }: Recorded): boolean => String(headers['content-type']).startsWith('multipart/form-data');
+
+/** Names and types alone. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shapeOf);
+  if (typeof value !== 'object' || value === null) return typeof value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, shapeOf(inner)]).sort());
 }
 
 const traffic = await everything();
@@ -117,8 +145,8 @@ const served = [...new Set(traffic.map(r => operationOf(r).operationId))];
 
 test('the drive went through every operation that the adapter has', t => {
   t.deepEqual(served.sort(), [
-    'getAllOrders', 'getMultiNodeInventoryForAllSkuAndAllShipNodes', 'getMultiNodeInventoryForSkuAndAllShipnodes',
-    'tokenAPI', 'updateInventoryForAnItem', 'updateMultiNodeInventory',
+    'getAllOrders', 'getFeedItemStatus', 'getMultiNodeInventoryForAllSkuAndAllShipNodes', 'getMultiNodeInventoryForSkuAndAllShipnodes',
+    'getTokenDetail', 'tokenAPI', 'updateBulkInventory', 'updateInventoryForAnItem', 'updateMultiNodeInventory',
   ]);
   t.deepEqual([...new Set(traffic.map(r => r.status))].sort(), [200, 401, 404, 429, 500, 503, 504]);
   t.true(traffic.some(r => r.url.includes(exceptions.cursorMark)), 'orders were paged');
@@ -141,7 +169,7 @@ test('every request has the headers that its operation requires, and names no qu
 
 test('every request body is of the type and the schema of its operation', t => {
   let bodies = 0;
-  for (const request of traffic) {
+  for (const request of traffic.filter(r => !isForm(r))) {
     const { requestBody } = operationOf(request);
     if (!requestBody) {
       t.falsy(request.body, `${request.method} ${request.url} takes no body`);
@@ -153,6 +181,24 @@ test('every request body is of the type and the schema of its operation', t => {
     bodies += 1;
   }
   t.true(bodies >= 12);
+});
+
+test('every feed is a form of the one part that its operation has, and its document is of Walmart\'s schema or example', async t => {
+  const forms = traffic.filter(isForm);
+  t.true(forms.length >= 8);
+  const line = feedDocument('Inventory.json');
+  const schema = { ...feedDocument('InventoryFeed.json'), additionalProperties: false, required: ['InventoryHeader', 'Inventory'], properties: {
+    InventoryHeader: feedDocument('InventoryHeader.json'), Inventory: { type: 'array', minItems: 1, maxItems: 100_000, items: line },
+  } };
+  const examples = operationOf(forms[0]!).requestBody!.content['multipart/form-data']! as unknown as { examples: Record<string, { value: Record<string, object[]> }> };
+  const example = examples.examples['MultiNode_Bulk_Inventory_Update_Request']!.value;
+  for (const { url, headers, body } of forms) {
+    const form = await new Response(new Uint8Array(body as Buffer), { headers: { 'content-type': String(headers['content-type']) } }).formData();
+    t.deepEqual([...form.keys()], ['file']);
+    const document = JSON.parse(await (form.get('file') as Blob).text()) as Record<string, object[]>;
+    if (url.includes('MP_INVENTORY')) t.deepEqual(shapeOf({ ...document, inventory: document['inventory']!.slice(0, 1) }), shapeOf({ ...example, inventory: example['inventory']!.slice(0, 1) }), url);
+    else t.deepEqual(faults(schema, document), [], url);
+  }
 });
 
 test('every successful answer of the sandbox is one that the document describes', t => {

@@ -3,19 +3,19 @@
  */
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
-import { skuKind } from '../../../deploy/sku-kind.ts';
+import { configSchema } from '../../../config/config.ts';
+import { kindUnder, skuSettings } from '../../../deploy/sku-settings.ts';
 import type { ActorRecord } from '../../../runtime/actor.ts';
 import { asStored, fold, fresh } from '../../../runtime/handle.ts';
 import { incoming } from '../../../runtime/journal.ts';
 import type { Incoming } from '../../../runtime/handle.ts';
-import { signer } from '../../../runtime/signature.ts';
 import { partitionOf, streams, unescapeKey } from '../../../runtime/subjects.ts';
 import { push } from './history.ts';
 import type { History, Version } from './history.ts';
 import { waits } from './world.ts';
 import type { World } from './world.ts';
 
-const kind = skuKind({ sign: signer(() => undefined), ...waits });
+const kind = kindUnder(skuSettings(configSchema.parse({ nats: { url: 'nats://127.0.0.1' }, node: { id: 'audit' }, sources: [{ source: 'erp' }], ...waits })));
 
 /** A journal message and when the broker stored it. */
 interface Entry { message: Incoming; id: string }
@@ -57,7 +57,7 @@ export async function look(js: JetStreamClient, jsm: JetStreamManager, { version
   const picture: Picture = { journals: new Map(), versions, epochs, ingested: new Map(), dead: new Map() };
   await each(js, jsm, streams.sku, message => {
     const sku = unescapeKey(message.subject.slice(message.subject.lastIndexOf('.') + 1));
-    push(picture.journals, sku, { message: incoming(message), id: message.headers?.get('Nats-Msg-Id') ?? '' });
+    push(picture.journals, sku, { message: incoming(plain(message)), id: message.headers?.get('Nats-Msg-Id') ?? '' });
   });
   await each(js, jsm, streams.ingest, message => picture.ingested.set(message.seq, message.headers?.get('Nats-Msg-Id') ?? ''));
   await each(js, jsm, streams.dead, message => {
@@ -100,7 +100,8 @@ export function judge({ journals, versions, ingested, dead }: Picture, current: 
       if (fired.type === 'timer.due' && !timers.has(`${fired.id}@${fired.at}`)) blame('causeless', 1, `${sku}: timer ${fired.id}@${fired.at} fired as ${id}, and no record held it`);
       const next = fold(kind, hot, [message])!;
       if (next.poison) throw next.poison;
-      for (const effect of next.record.outbox) asked.add(effect.id);
+      // What sources are asked for conflates: the newest question of a SKU is the only one that is kept.
+      for (const { to, id: effect } of next.record.outbox) if (to[0] === 'dead') asked.add(effect);
       for (const [timer, { at }] of Object.entries(next.record.due)) timers.add(`${timer}@${at}`);
       const record = { ...next.record, outbox: [] };
       hot = { record, state: next.state, revision: 0 };
@@ -166,6 +167,11 @@ export function longestWait({ journals, versions }: Picture, partitions: readonl
 /** Partitions that a node owned at a time. */
 export function owned({ epochs }: Picture, node: string, at: number): number[] {
   return [...epochs].filter(([, changes]) => changes.findLast(change => change.at <= at)?.owner === node).map(([partition]) => partition);
+}
+
+/** As the nodes read it, from what the client's own reading gives. */
+function plain({ seq, timestampNanos, data, headers }: JsMsg): Parameters<typeof incoming>[0] {
+  return { seq, at: Number(timestampNanos / 1_000_000n), data, header: name => headers?.get(name) || undefined };
 }
 
 async function each(js: JetStreamClient, jsm: JetStreamManager, stream: string, take: (message: JsMsg) => void): Promise<void> {

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { ConfigInput } from '../../../config/config.ts';
 import type { Guardian } from '../../../deploy/guardian.ts';
 
-const main = join(import.meta.dirname, '../../../deploy/main.ts');
+/** Of this version. */
+export const main = join(import.meta.dirname, '../../../deploy/main.ts');
 const readyWithinMs = 30_000;
 
 export interface NodeOptions {
@@ -14,6 +15,8 @@ export interface NodeOptions {
   config: ConfigInput;
   /** The node's wall clock is off by so much. */
   skewMs?: number;
+  /** `deploy/main.ts` of another version; default: of this one. */
+  main?: string;
   /** Modules loaded into the process before the node: faults to have, such as an actor that throws. */
   preload?: readonly string[];
 }
@@ -41,15 +44,19 @@ export class NodeProcess {
     return this.#child !== undefined;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** Resolves when it serves. @throws {Error} when it ends or says nothing for 30 s, with its last lines */
   async start(changes: Partial<NodeOptions> = {}): Promise<void> {
     this.#options = { ...this.#options, ...changes };
-    const { config, skewMs = 0, preload = [] } = this.#options;
+    const { config, skewMs = 0, preload = [], main: entry = main } = this.#options;
     const file = join(this.#folder, `${this.id}.yaml`);
     writeFileSync(file, JSON.stringify(config));
     const imports = [...(skewMs === 0 ? [] : [join(import.meta.dirname, 'skew.ts')]), ...preload];
     const log = openSync(this.#log, 'a');
-    const child = spawn(process.execPath, [...imports.map(path => `--import=${path}`), main], {
+    const child = spawn(process.execPath, [...imports.map(path => `--import=${path}`), entry], {
       stdio: ['ignore', log, log, 'ipc'],
       env: { ...process.env, PLUMB_CONFIG: file, PLUMB_TEST_SKEW_MS: String(skewMs), NODE_COMPILE_CACHE: join(this.#folder, 'compiled') },
     });

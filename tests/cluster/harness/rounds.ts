@@ -2,7 +2,7 @@
 import { Dice } from '../../../deploy/demo/dice.ts';
 import type { ActorRecord } from '../../../runtime/actor.ts';
 import { ownerOf } from '../../../runtime/placement.ts';
-import { partitionCount, unescapeKey } from '../../../runtime/subjects.ts';
+import { channelRecord, partitionCount, streams, unescapeKey } from '../../../runtime/subjects.ts';
 import { judge, longestWait, look, owned, takeOver } from './audit.ts';
 import type { Verdict } from './audit.ts';
 import type { End } from './nodes.ts';
@@ -25,6 +25,8 @@ export interface Fault {
   afterMs: number;
   /** Until the killed are started again, the paused woken, the cut healed. */
   lastsMs: number;
+  /** A drained node comes back as this version: `deploy/main.ts` of it. */
+  main?: string;
 }
 
 /** A fault that happened. Times are epoch ms by the clock of this machine, which the broker shares. */
@@ -78,17 +80,25 @@ export function tell({ kind, node, server, afterMs, lastsMs }: Fault): string {
 }
 
 /**
- * Every partition is with the node where it belongs, and stored something within the last second: the probes come five
- * times as often.
+ * Every partition is with the node where it belongs, and stored something within the last second, and since the fault
+ * was over: the probes come five times as often.
  */
-async function everyPartitionServes(world: World): Promise<boolean> {
+async function everyPartitionServes(world: World, since: number): Promise<boolean> {
+  const limit = Math.max(since, performance.now() - 1_000);
+  return all.every(partition => (world.history.stored.get(partition) ?? 0) > limit) && (await notServed(world)).length === 0;
+}
+
+/** Partitions that stored nothing of late, or are not with the node where they belong: what is known of each. */
+async function notServed(world: World): Promise<string[]> {
   const running = world.nodes.filter(node => node.running).map(node => node.id);
-  const limit = performance.now() - 1_000;
-  if (!all.every(partition => (world.history.stored.get(partition) ?? 0) > limit)) return false;
+  const now = performance.now();
   const epochs = await lastOfEach(world, 'KV_sku', '$KV.sku.*._epoch');
-  return all.every(partition => {
-    const { text } = epochs.get(`_$KV.sku.${partition}._epoch`) ?? { text: '{}' };
-    return (JSON.parse(text) as { owner?: string }).owner === ownerOf(`sku.${partition}`, running);
+  return all.flatMap(partition => {
+    const { text = '{}' } = epochs.get(`_$KV.sku.${partition}._epoch`) ?? {};
+    const { owner } = JSON.parse(text) as { owner?: string };
+    const wanted = ownerOf(`sku.${partition}`, running);
+    const storedAt = world.history.stored.get(partition) ?? 0;
+    return owner === wanted && storedAt > now - 1_000 ? [] : [`partition ${partition} belongs to ${wanted}, ${owner} has it, and stored something ${Math.round(now - storedAt)} ms ago`];
   });
 }
 
@@ -110,7 +120,12 @@ export async function run(world: World, faults: readonly Fault[], { seed, perSec
   await Promise.all(nodes.map(node => node.start()));
   await traffic.open();
   traffic.run(perSecond);
-  const serving = (): Promise<number> => eventually('every partition serves', 25_000, () => everyPartitionServes(world));
+  const serving = async (): Promise<void> => {
+    const since = performance.now();
+    await eventually('every partition serves', 25_000, () => everyPartitionServes(world, since)).catch(async (error: Error) => {
+      throw new Error(`${error.message}; ${(await notServed(world)).slice(0, 5).join('; ')}`);
+    });
+  };
   await serving();
 
   const struck: (Fault & { at: number; until: number; whole: number; end?: End })[] = [];
@@ -123,7 +138,9 @@ export async function run(world: World, faults: readonly Fault[], { seed, perSec
     struck.push({ ...fault, at, until, whole: Date.now(), ...(end && { end }) });
   }
   await traffic.stop();
-  await eventually('everything is applied, and no timer or effect is left', 25_000, () => atRest(world));
+  await eventually('everything is applied, and no timer or effect is left', 25_000, () => atRest(world)).catch(async (error: Error) => {
+    throw new Error(`${error.message}; ${(await restless(world)).slice(0, 3).join('; ')}`);
+  });
 
   strain.stop();
 
@@ -146,7 +163,7 @@ export async function run(world: World, faults: readonly Fault[], { seed, perSec
   };
 }
 
-async function strike(world: World, { kind, node: id, server, lastsMs }: Fault): Promise<End | undefined> {
+async function strike(world: World, { kind, node: id, server, lastsMs, main }: Fault): Promise<End | undefined> {
   const node = world.node(id);
   const link = world.links[world.nodes.indexOf(node)];
   switch (kind) {
@@ -168,7 +185,7 @@ async function strike(world: World, { kind, node: id, server, lastsMs }: Fault):
     case 'drain': {
       const end = await node.drain();
       await pause(lastsMs);
-      await node.start();
+      await node.start(main === undefined ? {} : { main });
       return end;
     }
     case 'silence':
@@ -191,16 +208,27 @@ async function strike(world: World, { kind, node: id, server, lastsMs }: Fault):
   }
 }
 
-/** Every record contains its whole journal, has performed what it asked for, and waits for nothing. */
+/** The timer of reservations that do not end: it comes again and again. */
+const openTimer = 'open';
+
+/** Every message of the source is taken in, every record contains its whole journal, has performed what it asked for, and waits for nothing that a round ends with. */
 async function atRest(world: World): Promise<boolean> {
   const last = await lastOfEach(world, 'SKU', 'sku.>');
+  return last.size > 0 && (await restless(world, last)).length === 0;
+}
+
+/** What is not so. */
+async function restless(world: World, last?: Map<string, { seq: number }>): Promise<string[]> {
+  const { state } = await world.jsm.streams.info(streams.ingest);
+  const [source] = (await lastOfEach(world, 'KV_channel', channelRecord.state('source.erp'))).values();
+  const { seq: taken } = JSON.parse(source?.text ?? '{"seq":0}') as { seq: number };
   const { bytes } = await records(world);
-  if (last.size !== bytes.size) return false;
-  for (const [sku, { seq }] of last) {
-    const record = JSON.parse(bytes.get(sku) ?? '{}') as Partial<ActorRecord>;
-    if (record.applied !== seq || record.outbox!.length > 0 || Object.keys(record.due!).length > 0) return false;
-  }
-  return true;
+  return [...taken < state.last_seq ? [`the source is taken in up to ${taken} of ${state.last_seq}`] : [], ...[...last ?? await lastOfEach(world, 'SKU', 'sku.>')].flatMap(([sku, { seq }]) => {
+    const { applied = 0, outbox = [], due = {} } = JSON.parse(bytes.get(sku) ?? '{}') as Partial<ActorRecord>;
+    if (applied !== seq) return [`${sku} has applied ${applied} of ${seq}`];
+    if (outbox.length > 0) return [`${sku} has not performed ${outbox[0]!.id}`];
+    return Object.entries(due).filter(([id]) => id !== openTimer).map(([id, { at }]) => `${sku} waits for ${id} at ${at}, now is ${Date.now()}`);
+  })];
 }
 
 async function records(world: World): Promise<{ bytes: Map<string, string> }> {

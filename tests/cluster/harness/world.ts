@@ -46,7 +46,7 @@ export const seed = Number(process.env.PLUMB_SEED || Date.now() % 1_000_000);
 export const nothing = { lost: 0, doubled: 0, reordered: 0, wrong: 0, causeless: 0, unperformed: 0 };
 
 /** Waits of the product, short enough that a round sees many of each. */
-export const waits = { debounce: { quietMs: 150, hardMs: 600 }, gapMs: 1_500 } as const;
+export const waits = { debounce: { quietMs: 150, hardMs: 600 }, askMs: 500, gapMs: 1_500, exposure: { mode: 'mirror' } } as const;
 
 export interface WorldOptions {
   servers: 1 | 3;
@@ -54,6 +54,8 @@ export interface WorldOptions {
   nodes: Record<string, number>;
   /** Each node reaches the broker over a link that can be cut. Nodes know no other address then. */
   links?: boolean;
+  /** `deploy/main.ts` of the version that nodes start with; default: this one. */
+  main?: string;
   config?: Partial<ConfigInput>;
 }
 
@@ -92,7 +94,7 @@ export async function startWorld(t: ExecutionContext, options: WorldOptions): Pr
       log: { level: 'info' },
       ...options.config,
     };
-    const node = new NodeProcess({ id, config, skewMs }, logs, guardian);
+    const node = new NodeProcess({ id, config, skewMs, ...(options.main !== undefined && { main: options.main }) }, logs, guardian);
     nodes.push(node);
     ends.push(() => node.kill());
   }
@@ -106,7 +108,7 @@ export async function startWorld(t: ExecutionContext, options: WorldOptions): Pr
   return { broker, nodes, links, nc, js: jetstream(nc), jsm, history, node: id => nodes.find(node => node.id === id)!, onEnd: end => ends.push(end) };
 }
 
-async function oneServer(storeDir: string): Promise<Broker> {
+export async function oneServer(storeDir: string): Promise<Broker> {
   let server = await startNats({ storeDir });
   const { port, url } = server;
   return {
@@ -117,7 +119,7 @@ async function oneServer(storeDir: string): Promise<Broker> {
   };
 }
 
-async function threeServers(storeDir: string): Promise<Broker> {
+export async function threeServers(storeDir: string): Promise<Broker> {
   const cluster = await startCluster({ storeDir });
   return { urls: cluster.urls, replicas: 3, kill: n => cluster.kill(n), restart: n => cluster.restart(n), stop: () => cluster.stop() };
 }

@@ -1,0 +1,73 @@
+/** Imports in the background, on a real server: taken up by the next owner where they stood; and which listings match. */
+import anyTest from 'ava';
+import type { TestFn } from 'ava';
+import type { ChannelAdapter, ListingPage } from '../../actors/channel/adapter.ts';
+import { matched } from '../../deploy/cli/listing-matches.ts';
+import { ebaySandbox } from '../../deploy/sandbox/ebay.ts';
+import { standIn } from '../../runtime/account/gate.ts';
+import type { ImportRecord } from '../../runtime/account/importing.ts';
+import { eventually, ground, Shop, wide } from './account-world.ts';
+import type { Ground } from './account-world.ts';
+
+const test = anyTest as TestFn<{ ground: Ground }>;
+let shared: Ground;
+
+test.before(async () => { shared = await ground(); });
+test.after.always(async () => { await shared?.close(); });
+
+const withinMs = 30_000;
+
+test('an import whose owner went away goes on at the next one with the page where it stood, and a second listing of a SKU is not linked', async t => {
+  const names = ['A', 'B', 'C', 'D', 'E'];
+  const asked: (string | undefined)[] = [];
+  let isShut = true;
+  /** Pages of two, of which only the first is given at first; the last one lists A once more. */
+  const paged = (adapter: ChannelAdapter): ChannelAdapter => standIn(adapter, {
+    listings: async (cursor, call): Promise<ListingPage> => {
+      if (cursor !== undefined && isShut) throw new Error('the channel does not answer');
+      asked.push(cursor);
+      const { readings } = await adapter.listings(undefined, call);
+      const again = { ...readings[0]!, listing: { ...readings[0]!.listing, id: 'another' } };
+      const all = [...readings, again];
+      const from = Number(cursor ?? 0);
+      return { readings: all.slice(from, from + 2), ...(from + 2 < all.length && { cursor: String(from + 2) }) };
+    },
+  });
+  const shop = await Shop.open(t, shared, {
+    account: 'import-ebay', channel: 'ebay', vendor: ebaySandbox, opening: Object.fromEntries(names.map(name => [name, 3])),
+    limits: wide('ebay'), around: paged,
+  });
+  const state = async (): Promise<ImportRecord> => (await shop.command('import state'))['import'] as ImportRecord;
+  const owner = await shop.own(t, { stage: 'connect' });
+  t.like(await shop.command('import start ana'), { ok: true });
+  await eventually(t, 'the first page is in', state, ({ seen, trouble }) => seen === 2 && trouble === 'the channel does not answer', withinMs);
+  await owner.release();
+
+  isShut = false;
+  await shop.own(t, { stage: 'connect' });
+  const { by, seen, linked, unlinked, unlinkedCount } = await eventually(t, 'ended', state, ({ endedAt }) => endedAt !== undefined, withinMs);
+  t.deepEqual({ by, seen, linked, unlinkedCount }, { by: 'ana', seen: 6, linked: 5, unlinkedCount: 1 });
+  t.deepEqual(unlinked, [{ listing: 'another', sku: shop.sku('A'), kind: 'duplicate', why: `listing ${shop.sku('A')} has the same SKU and was there first` }]);
+  t.deepEqual(asked, [undefined, '2', '4']);
+  await eventually(t, 'all are linked', async () => (await shop.command('stage'))['listings'], listings => listings === 5, withinMs);
+  const letters = await eventually(t, 'people are told', () => shop.dead(), found => found.length > 0, withinMs);
+  t.regex(letters[0]!.message, /^listing another is not linked: listing import-ebay\.A has the same SKU/);
+  t.deepEqual((await shop.control()).map(each => [each.op, each.by]), [['import', 'ana']]);
+});
+
+test('listings are matched by SKU; what only looks like one is named, and several that do are ambiguous', t => {
+  const counted = new Set(['AB-1', '0007', '7', 'X', 'Y']);
+  const linked = new Map([['AB-1', 'L1'], ['ab 1', 'L2'], ['00007', 'L3'], ['Z', 'L4'], ['X', 'L5']]);
+  const rows = matched(counted, linked, [{ listing: 'L6', sku: 'X', kind: 'duplicate', why: 'listing L5 has the same SKU and was there first' }]);
+  t.deepEqual(rows.map(({ sku, listing, match, candidates }) => [sku, listing, match, candidates]), [
+    ['00007', 'L3', 'ambiguous', ['0007', '7']],
+    ['0007', '', 'unlisted', []],
+    ['7', '', 'unlisted', []],
+    ['AB-1', 'L1', 'matched', []],
+    ['X', 'L5', 'matched', []],
+    ['X', 'L6', 'duplicate', []],
+    ['Y', '', 'unlisted', []],
+    ['Z', 'L4', 'unmatched', []],
+    ['ab 1', 'L2', 'unmatched', ['AB-1']],
+  ]);
+});

@@ -1,0 +1,103 @@
+/** What a plan says, done to a world. */
+import { noticedWithinMs } from './plan.ts';
+import type { Act } from './plan.ts';
+import type { World } from './world.ts';
+
+/** @returns whether anything came of it */
+export function happen(world: World, act: Act): boolean {
+  const { machine, erp, broker, marketplaces, dooms, slow } = world;
+  const later = (ms: number, run: () => void): void => machine.after(ms, machine.outside, run);
+  switch (act.kind) {
+    case 'buy': return marketplaces[act.account]!.shop.buy('buyer', [{ sku: act.sku, units: act.units }]).order !== undefined;
+    case 'cancel': case 'ship': {
+      const { shop } = marketplaces[act.account]!;
+      const order = [...shop.orders.values()][act.order % Math.max(1, shop.orders.size)];
+      if (!order || (act.kind === 'ship' && !mayShip(world, act.account, order.orderId, order.lines[0]!.line))) return false;
+      return shop[act.kind](order.orderId, order.lines[0]!.line) > 0;
+    }
+    case 'count': erp.count(act.sku, act.by, act.fate); return true;
+    case 'adjust': erp.adjust(act.sku, act.by, act.fate); return true;
+    case 'take in': erp.takeIn(act.sku, act.account, act.fate); return true;
+    case 'babble': erp.babble(act.text); return true;
+    case 'repeat': erp.repeat(act.messages); return true;
+    case 'edit': {
+      const { shop } = marketplaces[act.account]!;
+      world.meddle(act);
+      world.hit(act.account, noticedWithinMs);
+      shop.edit(act.sku, shop.listings.get(act.sku)!.quantity + act.by);
+      return true;
+    }
+    case 'close': {
+      const { shop } = marketplaces[act.account]!;
+      world.meddle(act);
+      world.hit(act.account, act.forMs + noticedWithinMs);
+      shop.setActive(act.sku, false);
+      later(act.forMs, () => shop.setActive(act.sku, true));
+      return true;
+    }
+    case 'stale': marketplaces[act.account]!.shop.faults.add({ kind: 'stale-read', ageMs: act.ageMs, forMs: act.forMs }); world.hit(act.account, act.forMs + noticedWithinMs); return true;
+    case 'drop': marketplaces[act.account]!.shop.faults.add({ kind: 'drop-write', count: 1 }); world.hit(act.account, Infinity); return true;
+    case 'trouble':
+      marketplaces[act.account]!.trouble(act.trouble);
+      // What is sold there is learnt late everywhere.
+      world.hit(act.trouble.on === 'write' || act.trouble.on === 'read' ? act.account : '*', Math.max(act.trouble.forMs ?? 0, act.trouble.lateMs ?? 0) + noticedWithinMs);
+      return true;
+    case 'crash': {
+      const node = world.node(act.node);
+      if (node.isAlive) dooms.set(act.node, { left: act.after, at: act.at_, isDone: act.isDone, downMs: act.downMs });
+      return node.isAlive;
+    }
+    case 'pause': {
+      const node = world.node(act.node);
+      if (node.process.state !== 'running') return false;
+      node.pause();
+      world.disturb(act.forMs);
+      later(act.forMs, () => node.wake());
+      return true;
+    }
+    case 'leave': {
+      const node = world.node(act.node);
+      if (!node.running || node.process.state !== 'running') return false;
+      node.leave();
+      world.disturb(5_000 + act.downMs);
+      later(5_000 + act.downMs, () => { node.kill(); node.start(); });
+      return true;
+    }
+    case 'silence': case 'cut': {
+      const { link } = world.node(act.node);
+      if (link.state !== 'up') return false;
+      link.state = act.kind === 'silence' ? 'silent' : 'cut';
+      world.disturb(act.forMs);
+      later(act.forMs, () => { link.state = 'up'; });
+      return true;
+    }
+    case 'slow link':
+      slow.set(act.node, { byMs: act.byMs, until: machine.now + act.forMs });
+      world.disturb(act.forMs);
+      return true;
+    case 'skew': world.node(act.node).process.skewMs = act.byMs; return true;
+    case 'broker':
+      if (!broker.isUp) return false;
+      broker.kill();
+      world.disturb(act.downMs);
+      later(act.downMs, () => broker.restart());
+      return true;
+    case 'power cut':
+      if (!broker.isUp) return false;
+      broker.kill();
+      world.tell('broker', `loses ${broker.lose(act.lostMs)} messages that it had acknowledged`);
+      world.disturb(act.downMs);
+      later(act.downMs, () => broker.restart());
+      return true;
+    case 'busy broker':
+      broker.busyMs = act.byMs;
+      world.disturb(act.forMs);
+      later(act.forMs, () => { broker.busyMs = 0; });
+      return true;
+  }
+}
+
+/** In escrow a warehouse asks before it closes an order of a channel that shows the unit again then (P10). */
+function mayShip({ plan, marketplaces, permitted }: World, account: string, order: string, line: string): boolean {
+  return plan.mode === 'mirror' || !marketplaces[account]!.shop.gross || permitted.has(`${account}/${order}/${line}`);
+}

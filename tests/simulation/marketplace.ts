@@ -1,0 +1,243 @@
+/**
+ * One marketplace account that buyers draw down by themselves: the sandboxes' own shop, asked over a network that loses,
+ * delays and repeats. What is asked and answered goes through the adapter port; each kind of write is one of the five
+ * channels'.
+ */
+import type { AdapterFactory, Call, ChannelAdapter, Listing, OrderPage, Reading, ReadOutcome, WriteEntry, WriteOutcome } from '../../actors/channel/adapter.ts';
+import type { Limit } from '../../actors/channel/rate.ts';
+import { AmbiguousError, AuthError, RetryableError, ThrottledError } from '../../actors/errors.ts';
+import { SandboxClock } from '../../deploy/sandbox/kit/clock.ts';
+import { Shop } from '../../deploy/sandbox/kit/shop.ts';
+import type { Dice } from '../../deploy/demo/dice.ts';
+import type { Machine, Process } from './machine.ts';
+
+/** As Amazon, Walmart, Shopify, Mercado Libre and eBay take writes. */
+export type Kind = 'queued' | 'gross' | 'swap' | 'version' | 'set';
+
+export const kinds: Readonly<Record<string, Kind>> = { amazon: 'queued', walmart: 'gross', shopify: 'swap', mercadolibre: 'version', ebay: 'set' };
+
+interface Terms {
+  /** Entries of a write, listings of a read. */
+  writes: number;
+  reads: number;
+  /** Orders show in the list so long after they were made or changed. */
+  orderLagMs: number;
+  /** An accepted write is carried out within. */
+  applyMs: number;
+  verifyAfterMs: number;
+  verifyWithinMs: number;
+}
+
+const terms: Record<Kind, Terms> = {
+  queued: { writes: 1, reads: 20, orderLagMs: 20_000, applyMs: 10_000, verifyAfterMs: 5_000, verifyWithinMs: 60_000 },
+  gross: { writes: 1, reads: 1, orderLagMs: 1_000, applyMs: 0, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
+  swap: { writes: 250, reads: 100, orderLagMs: 0, applyMs: 0, verifyAfterMs: 0, verifyWithinMs: 0 },
+  version: { writes: 1, reads: 20, orderLagMs: 500, applyMs: 0, verifyAfterMs: 0, verifyWithinMs: 0 },
+  set: { writes: 25, reads: 25, orderLagMs: 3_000, applyMs: 0, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
+};
+
+/** Calls a second that each takes. */
+export const limits: Record<string, Limit> = {
+  write: { perSecond: 5, burst: 10 }, read: { perSecond: 5, burst: 10 }, orders: { perSecond: 1, burst: 3 }, listings: { perSecond: 5, burst: 10 },
+};
+
+export type Operation = 'write' | 'read' | 'orders' | 'listings';
+
+/**
+ * What becomes of the next call of that kind, or of all calls for so long. `before`: it never arrives. `after`: its answer
+ * never does. `late`: it is carried out long after its caller has given up. `copy`: it is carried out a second time then.
+ * `one`: one entry is refused in a way that may pass.
+ */
+export interface Trouble {
+  kind: 'before' | 'after' | 'late' | 'copy' | 'one' | 'throttle' | 'error' | 'auth' | 'slow';
+  on: Operation | 'any';
+  /** Calls, or ms. */
+  times?: number;
+  forMs?: number;
+  lateMs?: number;
+}
+
+const pageOrders = 50;
+/** Orders changed shortly before the cursor are told again. */
+const overlapMs = 5_000;
+
+export class Marketplace {
+  readonly account: string;
+  readonly kind: Kind;
+  readonly shop: Shop;
+  /** Told of each write as it is carried out, whoever waits for its answer. */
+  onWrite: (sku: string, quantity: number) => void = () => {};
+  /** Told of each call before it leaves; false where its process dies with it. */
+  onCall: (process: Process, operation: Operation) => boolean = () => true;
+  writes = 0;
+  calls = 0;
+  readonly #machine: Machine;
+  readonly #dice: Dice;
+  readonly #terms: Terms;
+  /** Outcomes by idempotency key. */
+  readonly #answered = new Map<string, WriteOutcome>();
+  /** When the last write of each listing is carried out, where writes are queued. */
+  readonly #appliedAt = new Map<string, number>();
+  #troubles: (Trouble & { until: number; left: number })[] = [];
+
+  constructor(account: string, machine: Machine, dice: Dice) {
+    this.account = account;
+    this.kind = kinds[account]!;
+    this.#terms = terms[this.kind];
+    this.#machine = machine;
+    this.#dice = dice;
+    this.shop = new Shop({ account, clock: new SandboxClock(1), gross: this.kind === 'gross' });
+  }
+
+  trouble(trouble: Trouble): void {
+    this.#troubles.push({ ...trouble, until: trouble.forMs === undefined ? Infinity : this.#machine.now + trouble.forMs, left: trouble.times ?? Infinity });
+  }
+
+  /** Whatever was to come does not. */
+  calm(): void {
+    this.#troubles = [];
+  }
+
+  get adapter(): ChannelAdapter {
+    const { kind } = this;
+    const { writes, reads } = this.#terms;
+    return {
+      channel: this.account,
+      gross: kind === 'gross',
+      needsReading: kind === 'swap' || kind === 'version',
+      operations: {
+        write: { limit: 'write', cost: 1, batch: writes }, read: { limit: 'read', cost: 1, batch: reads },
+        orders: { limit: 'orders', cost: 1, batch: 1 }, listings: { limit: 'listings', cost: 1, batch: 1 },
+      },
+      write: (entries, call) => this.#ask('write', call, troubled => this.#write(entries, troubled)),
+      read: (listings, call) => this.#ask('read', call, () => listings.map(listing => this.#read(listing))),
+      orders: (cursor, call) => this.#ask('orders', call, () => this.#orders(cursor)),
+      listings: (_cursor, call) => this.#ask('listings', call, () => ({ readings: [...this.shop.listings.keys()].map(sku => this.#reading(sku)!) })),
+      tokenExpiresAt: () => undefined,
+    };
+  }
+
+  /** Carries a call there and its answer back, as far as they come. */
+  #ask<T>(operation: Operation, { signal }: Call, act: (trouble: Trouble | undefined) => T): Promise<T> {
+    const machine = this.#machine;
+    const process = machine.current;
+    this.calls += 1;
+    return new Promise((resolve, reject) => {
+      const lost = (): void => reject(operation === 'write' ? new AmbiguousError('no answer within the deadline') : new RetryableError('no answer within the deadline'));
+      signal.addEventListener('abort', lost, { once: true });
+      if (!this.onCall(process, operation)) return;
+      const trouble = this.#next(operation);
+      const slow = trouble?.kind === 'slow' ? 1_000 + this.#dice.next() * 3_000 : 0;
+      const there = 5 + this.#dice.next() * 60 + slow;
+      const back = 5 + this.#dice.next() * 60;
+      const answer = (settle: () => void): void => machine.after(back, process, () => {
+        signal.removeEventListener('abort', lost);
+        settle();
+      });
+      if (trouble?.kind === 'before') return;
+      machine.after(trouble?.kind === 'late' ? trouble.lateMs! : there, machine.outside, () => {
+        const refusal = refusalOf(trouble);
+        if (refusal) return answer(() => reject(refusal));
+        const outcome = act(trouble);
+        if (trouble?.kind === 'copy') machine.after(trouble.lateMs!, machine.outside, () => { act(trouble); });
+        if (trouble?.kind !== 'after' && trouble?.kind !== 'late') answer(() => resolve(outcome));
+      });
+    });
+  }
+
+  #next(operation: Operation): Trouble | undefined {
+    const { now } = this.#machine;
+    this.#troubles = this.#troubles.filter(({ until, left }) => until > now && left > 0);
+    const hit = this.#troubles.find(({ on }) => on === operation || on === 'any');
+    if (hit) hit.left -= 1;
+    return hit;
+  }
+
+  #write(entries: readonly WriteEntry[], trouble: Trouble | undefined): WriteOutcome[] {
+    return entries.map((entry, n): WriteOutcome => {
+      const { signature } = entry;
+      if (trouble?.kind === 'one' && n === 0) return { kind: 'retry', signature, code: 'busy', message: 'this entry is busy' };
+      const before = this.kind === 'swap' ? this.#answered.get(signature) : undefined;
+      if (before) return before;
+      const outcome = this.#carryOut(entry);
+      if (this.kind === 'swap' && outcome.kind === 'applied') this.#answered.set(signature, outcome);
+      return outcome;
+    });
+  }
+
+  #carryOut({ listing: { sku }, quantity, signature, last }: WriteEntry): WriteOutcome {
+    const listing = this.shop.listings.get(sku);
+    if (!listing) return { kind: 'refused', signature, class: 'listing', code: 'unknown', message: `no listing of ${sku}` };
+    if (this.kind === 'swap' && last?.quantity !== listing.quantity) return { kind: 'conflict', signature, code: 'changed', message: `quantity is ${listing.quantity}, not ${last?.quantity}` };
+    if (this.kind === 'version' && last?.version !== String(listing.version)) return { kind: 'conflict', signature, code: 'version', message: `version is ${listing.version}, not ${last?.version}` };
+    const { applyMs, verifyAfterMs, verifyWithinMs } = this.#terms;
+    if (applyMs === 0) {
+      this.#set(sku, quantity);
+    } else {
+      // A queue keeps the order of a listing's writes.
+      const { now, outside } = this.#machine;
+      const at = Math.max(this.#appliedAt.get(sku) ?? 0, now + this.#dice.next() * applyMs);
+      this.#appliedAt.set(sku, at);
+      this.#machine.after(at - now, outside, () => this.#set(sku, quantity));
+    }
+    if (verifyWithinMs > 0) return { kind: 'accepted', signature, verifyAfterMs, verifyWithinMs };
+    return { kind: 'applied', signature, quantity, ...(this.kind === 'version' && { version: String(listing.version) }) };
+  }
+
+  #set(sku: string, quantity: number): void {
+    this.writes += 1;
+    this.shop.write(sku, quantity);
+    this.onWrite(sku, quantity);
+  }
+
+  #read(listing: Listing): ReadOutcome {
+    const reading = this.#reading(listing.sku);
+    return reading ? { kind: 'read', reading } : { kind: 'missing', listing, code: 'unknown', message: `no listing of ${listing.sku}` };
+  }
+
+  #reading(sku: string): Reading | undefined {
+    const live = this.shop.listings.get(sku);
+    const seen = this.shop.read(sku);
+    if (!live || !seen) return undefined;
+    return {
+      listing: { id: `${this.account}:${sku}`, sku, fields: {} },
+      quantity: seen.quantity,
+      buyable: Math.max(0, this.shop.gross ? seen.quantity - seen.reserved : seen.quantity),
+      ...(this.kind === 'version' && { version: String(seen.version) }),
+      active: live.active,
+      ...(!live.active && { reason: 'closed' }),
+    };
+  }
+
+  /** What was made by then, as it stands now: an order that changes does not hide from the list. */
+  #orders(cursor: string | undefined): OrderPage {
+    const { shop } = this;
+    const until = shop.clock.now() - this.#terms.orderLagMs;
+    const since = cursor === undefined ? 0 : Number(cursor);
+    const changed = shop.ordersChanged(since, Infinity).filter(({ createdAt }) => createdAt <= until);
+    const page = changed.slice(0, pageOrders);
+    const more = changed.length > page.length;
+    const last = page.at(-1)?.updatedAt ?? since;
+    return {
+      lines: page.flatMap(({ orderId, createdAt, lines }) => lines.map(({ line, sku, units, cancelled, shipped }) => ({ id: `${orderId}/${line}`, orderId, sku, units, cancelled, shipped, createdAt }))),
+      // Orders of one instant may be on two pages: all of them are told again.
+      cursor: String(more ? Math.max(last, since + 1) : Math.max(since, until - overlapMs)),
+      more,
+      completeThrough: more ? Math.min(last, until) - 1 : until,
+    };
+  }
+}
+
+function refusalOf(trouble: Trouble | undefined): Error | undefined {
+  switch (trouble?.kind) {
+    case 'throttle': return new ThrottledError('too many requests', trouble.lateMs === undefined ? {} : { retryAfterMs: trouble.lateMs });
+    case 'error': return new RetryableError('the service is unavailable');
+    case 'auth': return new AuthError('the token is not valid');
+    default: return undefined;
+  }
+}
+
+/** Adapters of all marketplaces, as a node takes them. */
+export function adaptersOf(marketplaces: Readonly<Record<string, Marketplace>>): Record<string, AdapterFactory> {
+  return Object.fromEntries(Object.keys(kinds).map(channel => [channel, ({ account }) => marketplaces[account]!.adapter]));
+}

@@ -1,0 +1,67 @@
+/**
+ * Units sold that did not exist, and whether mirroring allows them. A channel may show what the newest supply leaves when
+ * every sale is subtracted that is older than the time in which a sale reaches the other channels; of fresher ones it
+ * may not know yet. The demo's referee asks that a number was true within that time: here supply moves meanwhile too.
+ */
+import { windowStart } from '../../deploy/demo/oversell.ts';
+import type { FaultInterval } from '../../deploy/demo/oversell.ts';
+import { change } from '../../deploy/demo/replay.ts';
+import type { Moment } from '../../deploy/demo/replay.ts';
+
+export interface Oversale { sku: string; account: string; line: string; at: number; units: number; shown: number; allowed: number }
+
+/** `allowed`: the most that the channel may have shown then, mirroring; all that it showed, where that was not Plumb's doing. */
+export interface Oversold { units: number; sales: Oversale[] }
+
+interface Step { at: number; supply: number; /** Net units. */ sold: number; cancelled: number }
+
+/**
+ * @param staleMs how old a sale is that every channel knows, in undisturbed times
+ * @param isMeddled something else than a buyer or Plumb raised what the channel showed before that sale
+ */
+export function oversold(moments: ReadonlyMap<string, readonly Moment[]>, staleMs: number, faults: readonly FaultInterval[], isMeddled: (account: string, sku: string, at: number) => boolean): Oversold {
+  const result: Oversold = { units: 0, sales: [] };
+  for (const [sku, list] of moments) {
+    const steps: Step[] = [{ at: 0, supply: 0, sold: 0, cancelled: 0 }];
+    for (const moment of list) {
+      const { supply, sold, cancelled } = steps.at(-1)!;
+      const by = change(moment, supply);
+      if (by === undefined) continue;
+      const { at } = moment;
+      if (moment.kind === 'sold') {
+        const units = Math.min(moment.units, moment.units - (supply - sold));
+        if (units > 0) {
+          result.units += units;
+          const { account, line, shown } = moment;
+          const since = windowStart(at, staleMs, disturbances(faults, account));
+          result.sales.push({ sku, account, line, at, units, shown, allowed: isMeddled(account, sku, at) ? shown : most(steps, since) });
+        }
+      }
+      steps.push({
+        at,
+        supply: moment.kind === 'supply' ? moment.supply : supply,
+        sold: moment.kind === 'supply' ? sold : sold - by,
+        cancelled: cancelled + (moment.kind === 'cancelled' ? by : 0),
+      });
+    }
+  }
+  return result;
+}
+
+/** The most that a channel may show: no sale within the window may be known to it, each cancellation may. */
+function most(steps: readonly Step[], since: number): number {
+  const before = steps.findLast(step => step.at < since) ?? steps[0]!;
+  const within = [before, ...steps.filter(step => step.at >= since)];
+  const supply = Math.max(...within.map(step => step.supply));
+  return Math.max(0, supply - before.sold + within.at(-1)!.cancelled - before.cancelled);
+}
+
+function disturbances(faults: readonly FaultInterval[], account: string): { from: number; to: number }[] {
+  const result: { from: number; to: number }[] = [];
+  for (const { from, to } of faults.filter(fault => fault.account === account || fault.account === '*').sort((a, b) => a.from - b.from)) {
+    const last = result.at(-1);
+    if (last && from <= last.to) last.to = Math.max(last.to, to);
+    else result.push({ from, to });
+  }
+  return result;
+}

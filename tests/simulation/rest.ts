@@ -1,0 +1,114 @@
+/** What holds in the end, when faults are over and everything was heard: the referee's checks, quiet, and no leak. */
+import { judge } from '../../deploy/demo/referee.ts';
+import type { Evidence, Verdict } from '../../deploy/demo/referee.ts';
+import { statement } from '../../deploy/demo/records.ts';
+import { replay } from '../../deploy/demo/replay.ts';
+import { unpackStock } from '../../actors/sku/packing.ts';
+import type { PackedStock } from '../../actors/sku/packing.ts';
+import type { ActorRecord } from '../../runtime/actor.ts';
+import { skuRecordSubject } from '../../runtime/subjects.ts';
+import { opensAt } from './plan.ts';
+import type { World } from './world.ts';
+import type { Watch } from './check.ts';
+import { oversold } from './oversold.ts';
+import type { Oversold } from './oversold.ts';
+
+/** How old a number may be that a channel shows while nothing disturbs it: the slowest order list, its poll, and the slowest write. */
+const staleMs = 50_000;
+
+export interface Standpoint { verdict: Verdict; oversold: Oversold }
+
+/** What the referee says, and what was oversold so far. */
+export function verdictOf(world: World): Standpoint {
+  const { marketplaces, erp, broker, machine, hits, meddled } = world;
+  const records = broker.streams.get('KV_sku')!;
+  const openedAt = machine.wall - machine.now + opensAt;
+  const evidence: Evidence = {
+    accounts: Object.fromEntries(Object.values(marketplaces).map(({ account, shop }) => [account, {
+      ledger: shop.ledger.entries, buffer: 0, staleMs,
+      listings: [...shop.listings.values()].map(listing => ({ sku: listing.sku, buyable: shop.buyable(listing) })),
+    }])),
+    supply: erp.supply,
+    records: [...records.all()].filter(({ subject, data }) => !subject.includes('._') && data.length > 0)
+      .map(({ data }) => statement(unpackStock((JSON.parse(data.toString()) as ActorRecord<PackedStock>).context))),
+    // Until the doors open, channels show what an earlier tool left.
+    faults: [...hits, { account: '*', from: 0, to: openedAt }],
+    from: openedAt,
+  };
+  const moments = replay(Object.fromEntries(Object.values(marketplaces).map(({ account, shop }) => [account, shop.ledger.entries])), evidence.supply);
+  const isMeddled = (account: string, sku: string, at: number): boolean => {
+    const since = meddled.get(`${account}/${sku}`);
+    return since !== undefined && since <= at;
+  };
+  return { verdict: judge(evidence), oversold: oversold(moments, staleMs, evidence.faults, isMeddled) };
+}
+
+/** What is not as it should be in the end, in words. */
+export function unsettled(world: World, watch: Watch, { verdict }: Standpoint): string[] {
+  const { figures: { unequal, lostLines, strayLines, wrongLines, lostErp, unproven } } = verdict;
+  const isEscrow = world.plan.mode === 'escrow';
+  return [
+    ...verdict.checks.filter(({ name, ok }) => !ok && name !== oversoldOutside && !(isEscrow && ofMirror.has(name))).map(({ name, value }) => `${name}: ${value}`),
+    ...(isEscrow ? tooMuch(world, watch) : unequal.map(({ account, sku, shown, target }) => `${account} shows ${shown} of ${sku}, not ${target}`)),
+    ...[...lostLines, ...strayLines, ...wrongLines].map(line => `line ${line}`), ...lostErp.map(sku => `ERP on ${sku}`), ...isEscrow ? [] : unproven.map(pair => `${pair} is not proven`),
+    ...watch.unserved(), ...watch.behind(Infinity),
+  ];
+}
+
+/** In escrow channels together show no more than exists, and each has a right to exactly what it shows (I7). */
+function tooMuch({ plan, marketplaces, erp, broker }: World, { isTorn }: Watch): string[] {
+  const shops = Object.values(marketplaces);
+  return plan.skus.flatMap(({ sku }) => {
+    const shown = shops.map(({ account, shop }) => [account, shop.buyable(shop.listings.get(sku)!)] as const);
+    const sold = shops.flatMap(({ shop }) => [...shop.orders.values()].flatMap(({ lines }) => lines)).filter(line => line.sku === sku).reduce((sum, { units, cancelled }) => sum + units - cancelled, 0);
+    const left = (erp.supply.find(book => book.sku === sku)?.supply ?? 0) - sold;
+    /** Orders of before a loss may be closed by permissions that are forgotten: their units stay in rights until they are (P12). */
+    const mayClose = (account: string): number => (isTorn && marketplaces[account]!.shop.gross ? openUnits(marketplaces[account]!, sku) : 0);
+    const isRight = (account: string, units: number): boolean => {
+      const rights = cells?.[account]?.rights ?? -1;
+      return rights >= units && rights <= units + mayClose(account);
+    };
+    const all = shown.reduce((sum, [, units]) => sum + units, 0);
+    const record = broker.streams.get('KV_sku')!.last(skuRecordSubject(sku));
+    const cells = record && unpackStock((JSON.parse(record.data.toString()) as ActorRecord<PackedStock>).context).exposure?.cells;
+    return [
+      ...(all > Math.max(0, left) ? [`${all} of ${sku} are on sale, and ${left} are left: ${shown.map(pair => pair.join(' ')).join(', ')}`] : []),
+      ...Object.entries(cells ?? {}).filter(([, { intent }]) => intent !== undefined).map(([account]) => `a write of ${sku} to ${account} is in doubt`),
+      ...shown.filter(pair => !isRight(...pair)).map(([account, units]) => `${account} shows ${units} of ${sku} and has a right to ${cells?.[account]?.rights}`),
+    ];
+  });
+}
+
+function openUnits({ shop }: World['marketplaces'][string], sku: string): number {
+  return [...shop.orders.values()].flatMap(({ lines }) => lines).filter(line => line.sku === sku).reduce((sum, { units, cancelled, shipped }) => sum + Math.max(0, units - cancelled - shipped), 0);
+}
+
+/** Judged here by rules of our own. */
+const ofMirror: ReadonlySet<string> = new Set(['every listing equal to its target', 'every intention proven']);
+const oversoldOutside = 'units oversold outside the rule';
+
+/** Every message of the ERP reached a SKU or a dead letter, and every effect that a record asked for was performed. */
+export function checkComplete(world: World, watch: Watch): void {
+  if (watch.isTorn) return;
+  const idsOf = (stream: string): ReadonlySet<string> => watch.ids.get(stream) ?? new Set();
+  for (const { seq } of world.broker.streams.get('INGEST')!.all()) {
+    const isDead = [...idsOf('DEAD')].some(id => id.startsWith('dead:') && id.endsWith(`:erp:${seq}`));
+    if (!isDead && !idsOf('SKU').has(`in:erp:${seq}`)) watch.blame('lost', `message ${seq} of the ERP reached no SKU and no dead letter`);
+  }
+  for (const [id, seq] of world.erp.acknowledged) if (!world.broker.streams.get('INGEST')!.get(seq)) watch.blame('lost', `the broker acknowledged ${id}, and does not have it`);
+  const everywhere = [...watch.ids.values()];
+  for (const [id, to] of watch.asked) if (!everywhere.some(ids => ids.has(id))) watch.blame('unperformed', `${to} ${id} was asked for by a stored record, and nobody did it`);
+}
+
+/** What a quiet system holds: it grows by nothing. */
+export interface Standing { writes: number; facts: number; timers: number; subscriptions: number; consumers: number }
+
+export function standing({ marketplaces, broker, nodes }: World): Standing {
+  return {
+    writes: Object.values(marketplaces).reduce((sum, { writes }) => sum + writes, 0),
+    facts: broker.streams.get('SKU')!.lastSeq,
+    timers: nodes.reduce((sum, { process }) => sum + process.timers, 0),
+    subscriptions: broker.listening.length,
+    consumers: broker.consumers.size,
+  };
+}
