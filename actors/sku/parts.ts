@@ -13,7 +13,20 @@ type Used = Extract<KitTalk, { type: 'part.used' }>;
 export function useFor(stock: Stock, { kit, version, units, above, sets }: Used): Stock | undefined {
   const before = lookup(stock.kits ?? {}, kit);
   if (before && version <= before.version) return undefined;
-  return { ...stock, kits: { ...stock.kits, [kit]: { ...before ?? { heard: 0 }, version, units, above, sets } } };
+  const { said, ...rest } = before ?? { heard: 0 };
+  const again = said === undefined || units === before!.units ? said : anew(said, before!.units, units);
+  return { ...stock, kits: { ...stock.kits, [kit]: { ...rest, version, units, above, sets, ...(again !== undefined && { said: again }) } } };
+}
+
+/**
+ * What was said in kits of so many units, in kits of another number: the most that it can have meant, for a gap to hold
+ * back by, and to be said again, since the kit reckons with the units that it was told.
+ */
+function anew(said: string, before: number, units: number): string | undefined {
+  if (before === 0 || units === 0) return undefined;
+  const [all, inSets] = JSON.parse(said) as Said;
+  const most = (kits: number): number => Math.floor(((kits + 1) * before - 1) / units);
+  return JSON.stringify([all === null ? null : most(all), inSets.map(([key, kits]) => [key, most(kits)]), -1] satisfies Said);
 }
 
 /** Counts a kit's statement as heard. */
@@ -29,7 +42,7 @@ export function heardFrom(stock: Stock, { kit }: OrderFact): Stock {
   return { ...stock, kits: { ...stock.kits, [kit.sku]: next } };
 }
 
-/** How many kits it makes up, in all and by set of locations, and what it has heard. */
+/** How many kits it makes up, in all and by set of locations, and what it has heard; -1: nothing of it, it is to be said again. */
 type Said = [made: number | null, inSets: [key: string, made: number][], heard: number];
 
 function made(units: number, { units: each }: Use): number {

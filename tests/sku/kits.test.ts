@@ -165,6 +165,16 @@ test('kits that were made of each other at the same time show nothing, come to r
   t.deepEqual(world.known('CUP', 'C', 'B', 'A'), [7, 3, 3, 3], 'what was sold in the circle took the cups that it named, and of the rest nothing twice');
 });
 
+test('a part that made up as many of a kit before its definition changed tells it again what it has', t => {
+  const world = new World(['BOX', 'CUP', 'TEA']).tell('CUP', count(1, 2)).tell('BOX', kit(1, { CUP: 3 })).rest().tell('CUP', placed('a/1/1', 1)).tell('BOX', kit(2, { CUP: 2 })).rest();
+  t.deepEqual(world.known('BOX', 'CUP'), [0, 1]);
+  world.tell('BOX', kit(3, { TEA: 1 })).rest().tell('CUP', count(2, 4), count(3, 3)).tell('BOX', kit(4, { CUP: 2 })).rest();
+  t.deepEqual(world.known('BOX'), [1]);
+  const gap = new World(['BOX', 'CUP']).tell('CUP', count(1, 5)).tell('BOX', kit(1, { CUP: 3 })).rest().tell('CUP', adjust(3, 40)).tell('BOX', kit(2, { CUP: 2 })).rest();
+  t.deepEqual(gap.known('BOX'), [2], 'while it has a gap, no more than what it told last can have meant');
+  t.deepEqual(gap.tell('CUP', adjust(2, 1)).rest().known('BOX'), [23]);
+});
+
 test('a definition that cannot be, or of a second source, is refused with a letter', t => {
   const world = new World(['BOX', 'CUP']).tell('CUP', count(1, 9)).tell('BOX', kit(3, { CUP: 1 }), kit(2, { CUP: 3 }), kit(4, { CUP: 0 }), kit(5, { CUP: 1.5 }), kit(6, { ['x'.repeat(300)]: 1 }), { ...kit(7, { CUP: 2 }), source: 'wms' }).rest();
   t.deepEqual([world.known('BOX'), world.actors.BOX!.stock.superseded], [[9], 1]);
