@@ -48,7 +48,7 @@ async function serve(t: ExecutionContext, folder: string, port: number): Promise
   };
   t.teardown(stop);
   const endpoint = `http://127.0.0.1:${port}`;
-  await eventually('the S3 server answers', () => fetch(endpoint).then(() => true, () => false), 30_000);
+  await eventually('the S3 server answers', () => fetch(endpoint, { signal: AbortSignal.timeout(2_000) }).then(() => true, () => false), 30_000);
   return { endpoint, stop };
 }
 

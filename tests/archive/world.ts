@@ -37,10 +37,10 @@ export async function tellMany({ js }: Broker, count: number): Promise<void> {
 
 export const small = { stream: 'SKU', everyMs: 1_000, maxBytes: 2_000 } as const;
 
-/** Runs until it ends or is killed. */
+/** Runs until it ends or is killed; after a minute it is, and `stderr` says what it waited for. */
 export function archiveIn(task: Task): Promise<{ code: number | null; signal: string | null; stderr: string }> {
   return new Promise(resolve => {
-    const running = spawn(process.execPath, [child, JSON.stringify(task)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const running = spawn(process.execPath, [child, JSON.stringify(task)], { stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000, killSignal: 'SIGTERM' });
     let stderr = '';
     running.stderr.on('data', (text: Buffer) => { stderr += text.toString(); });
     running.on('close', (code, signal) => resolve({ code, signal, stderr }));
