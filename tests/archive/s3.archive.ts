@@ -40,7 +40,7 @@ function freePort(): Promise<number> {
 interface Running { endpoint: string; stop(): Promise<void> }
 
 async function serve(t: ExecutionContext, folder: string, port: number): Promise<Running> {
-  const child = spawn(gateway(), ['--access', keys.accessKeyId, '--secret', keys.secretAccessKey, '--port', `127.0.0.1:${port}`, '--quiet', 'posix', '--sidecar', join(folder, 'meta'), join(folder, 'data')], { stdio: 'ignore' });
+  const child = spawn(gateway(), ['--access', keys.accessKeyId, '--secret', keys.secretAccessKey, '--port', `127.0.0.1:${port}`, '--quiet', 'posix', join(folder, 'data')], { stdio: 'ignore' });
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()));
   const stop = async (): Promise<void> => {
     child.kill('SIGKILL');
@@ -56,7 +56,7 @@ interface World { address(bucket: string): Promise<ArchiveAddress>; stop(): Prom
 
 async function s3(t: ExecutionContext): Promise<World> {
   const folder = await temporary(t);
-  for (const name of ['data', 'meta']) await mkdir(join(folder, name));
+  await mkdir(join(folder, 'data'));
   const port = await freePort();
   let running = await serve(t, folder, port);
   const client = new S3Client({ endpoint: running.endpoint, region: 'us-east-1', forcePathStyle: true, credentials: keys });
@@ -99,19 +99,23 @@ test.serial('a server that dies during uploads and comes back is gone on with', 
   const broker = await startBroker(t);
   const world = await s3(t);
   const archive = await world.address('dying');
-  await tellMany(broker, 100);
+  await tellMany(broker, 300);
   await new Promise(resolve => setTimeout(resolve, 3_500));
-  const running = archiveIn({ nats: broker.server.url, archive, ...small, through: 100 });
-  for (let n = 0; n < 4; n++) {
-    await new Promise(resolve => setTimeout(resolve, 120));
+  const store = await openArchive(archive);
+  let over = false;
+  const running = archiveIn({ nats: broker.server.url, archive, ...small, maxBytes: 200, through: 300 }).finally(() => { over = true; });
+  await eventually('a segment is archived', async () => over || (await store.list('SKU')).folders.length > 0, 30_000);
+  let deaths = 0;
+  for (; deaths < 20 && !over; deaths++) {
     await world.stop();
     await world.again();
+    await new Promise(resolve => setTimeout(resolve, 30 + deaths * 7));
   }
   const { code, stderr } = await running;
   t.is(code, 0, stderr);
-  const store = await openArchive(archive);
+  t.true(deaths >= 3, `${deaths} deaths`);
   const { problems, messages, missing } = await verifyStream(store, 'SKU');
-  t.deepEqual([problems, messages, missing], [[], 100, []]);
+  t.deepEqual([problems, messages, missing], [[], 300, []]);
   store.close();
 });
 
