@@ -56,6 +56,11 @@ const maxChanging = 16;
  * broker that did not answer or another owner, adds nothing: faults that follow each other must not leave it unserved.
  */
 const restMs = [500, 30_000] as const;
+/**
+ * A unit that should be ours, and that another is heard to have for so long, is looked up at the stream's leader: a reader
+ * of some of a stream's subjects has been seen to skip one on a cluster whose servers were killed (nats-server 2.11.6).
+ */
+const doubtMs = 2_000;
 
 export class Placement {
   readonly #units: Map<string, Unit>;
@@ -72,6 +77,8 @@ export class Placement {
   readonly #busy = new Map<string, Promise<void>>();
   /** Units that could not be worked on: how long to rest next time, and until when now, monotonic ms. */
   readonly #failed = new Map<string, { restMs: number; until: number }>();
+  /** Since when units that should be ours wait for their owner, monotonic ms. */
+  readonly #awaited = new Map<string, number>();
   readonly #ready: Promise<unknown>;
   #timer: NodeJS.Timeout | undefined;
   #leaving = false;
@@ -133,8 +140,10 @@ export class Placement {
       if (held && this.#isTaken(unit, held)) this.#change(unit, () => this.#drop(unit));
       if (!steady || this.#busy.has(unit.id)) continue;
       const wanted = ownerOf(unit.id, takers) === this.#node;
+      if (held || !wanted) this.#awaited.delete(unit.id);
       if (held && (!wanted || held.failed)) this.#change(unit, () => this.#release(unit));
       else if (!held && wanted && this.#isFree(unit, live)) this.#change(unit, () => this.#take(unit));
+      else if (!held && wanted && this.#isDoubtful(unit)) this.#change(unit, () => this.#lookUp(unit));
       else if (!held && !wanted && this.#seen.get(unit.id)?.epoch.owner === this.#node) this.#change(unit, async () => { await this.#handOver(unit, this.#seen.get(unit.id)!.revision); });
     }
   }
@@ -185,6 +194,22 @@ export class Placement {
     if ((this.#failed.get(unit.id)?.until ?? 0) > performance.now()) return false;
     const owner = this.#seen.get(unit.id)?.epoch.owner;
     return owner === undefined || owner === null || owner === this.#node || !live.includes(owner);
+  }
+
+  #isDoubtful({ id }: Unit): boolean {
+    const now = performance.now();
+    const since = this.#awaited.get(id);
+    if (since !== undefined && now - since < doubtMs) return false;
+    this.#awaited.set(id, now);
+    return since !== undefined;
+  }
+
+  async #lookUp(unit: Unit): Promise<void> {
+    const { value: epoch = nobody, revision } = await this.#records.read<Epoch>(unit.epoch);
+    const heard = this.#seen.get(unit.id);
+    if (heard?.epoch.owner === epoch.owner || (heard && heard.revision > revision)) return;
+    this.#log.warn({ unit: unit.id, heard: heard?.epoch.owner, owner: epoch.owner }, 'a change of owner was not heard');
+    this.#seen.set(unit.id, { epoch, revision });
   }
 
   /** Somebody took it from us: we were thought dead, or a younger process has our name. */

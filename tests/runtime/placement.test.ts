@@ -1,7 +1,9 @@
 /** Who owns what: computed alike by all, handed over without a gap, and never left with nobody. */
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import type { Msg, NatsConnection } from 'nats';
 import { BrokerClock } from '../../runtime/clock.ts';
+import { encodeJson } from '../../runtime/codec.ts';
 import { Membership } from '../../runtime/membership.ts';
 import { Placement, ownerOf } from '../../runtime/placement.ts';
 import { PublishError } from '../../runtime/publisher.ts';
@@ -48,7 +50,7 @@ class Work {
   }
 }
 
-async function join(t: ExecutionContext, broker: Broker, work: Work, node: string, run: string = crypto.randomUUID()): Promise<Node> {
+async function join(t: ExecutionContext, broker: Broker, work: Work, node: string, run: string = crypto.randomUUID(), nc = broker.nc): Promise<Node> {
   const replacedBy: number[] = [];
   const membership: Membership = new Membership({
     ...broker, node, run,
@@ -56,7 +58,7 @@ async function join(t: ExecutionContext, broker: Broker, work: Work, node: strin
     onChange: () => placement.settle(),
     onReplaced: pid => { replacedBy.push(pid); },
   });
-  const placement: Placement = new Placement(broker.nc, {
+  const placement: Placement = new Placement(nc, {
     membership, records: broker.records, log: broker.log,
     units: units.slice(0, 16).map((id, n) => ({
       id,
@@ -132,6 +134,27 @@ test('rests do not grow while a broker that does not answer, or another owner, i
     await eventually('it is taken again', async () => a.held().includes('sku.5') && (await broker.records.read<{ owner: string }>(epoch)).value?.owner === 'a', 2_000);
   }
   t.deepEqual(work.doubled, []);
+});
+
+/** A connection that hears every hand-over to nobody as the owner before. */
+function hardOfHearing(nc: NatsConnection, owner: string): NatsConnection {
+  const subscribe: NatsConnection['subscribe'] = (subject, { callback, ...options } = {}) => nc.subscribe(subject, {
+    ...options,
+    ...(callback && { callback: (error: Error | null, message: Msg) => callback(error, message?.subject.endsWith('._epoch') && message.json<{ owner: string | null }>().owner === null ? Object.create(message, { data: { value: encodeJson({ owner, run: 'before', at: 0 }) } }) as Msg : message) }),
+  });
+  return new Proxy(nc, { get: (target, name) => name === 'subscribe' ? subscribe : Reflect.get(target, name, target) as unknown });
+}
+
+test('a hand-over that a node does not hear is found where it stands', async t => {
+  const broker = await startBroker(t);
+  const work = new Work();
+  const a = await join(t, broker, work, 'a');
+  await eventually('a has all', () => a.held().length === 16);
+  const b = await join(t, broker, work, 'b', undefined, hardOfHearing(broker.nc, 'a'));
+  await eventually('b has its share', () => b.held().join() === share('b', ['a', 'b']).join());
+  t.is(a.held().length + b.held().length, 16);
+  t.deepEqual(work.doubled, []);
+  t.true(broker.complaints.some(({ msg }) => msg === 'a change of owner was not heard'));
 });
 
 test('a unit whose hand-over was lost is handed over all the same', async t => {

@@ -138,7 +138,7 @@ export async function run(world: World, faults: readonly Fault[], { seed, perSec
     struck.push({ ...fault, at, until, whole: Date.now(), ...(end && { end }) });
   }
   await traffic.stop();
-  await eventually('everything is applied, and no timer or effect is left', 25_000, () => atRest(world)).catch(async (error: Error) => {
+  await eventually('everything is applied, and no timer or effect is left', 25_000, () => standsStill(world)).catch(async (error: Error) => {
     throw new Error(`${error.message}; ${(await restless(world)).slice(0, 3).join('; ')}`);
   });
 
@@ -146,6 +146,7 @@ export async function run(world: World, faults: readonly Fault[], { seed, perSec
 
   const picture = await look(js, jsm, world.history);
   const { bytes } = await records(world);
+  for (const node of nodes) node.wake();
   const running = new Set(nodes.filter(node => node.running).map(node => node.id));
   return {
     verdict: judge(picture, bytes, traffic.acknowledged),
@@ -210,6 +211,15 @@ async function strike(world: World, { kind, node: id, server, lastsMs, main }: F
 
 /** The timer of reservations that do not end: it comes again and again. */
 const openTimer = 'open';
+
+/** At rest, with its nodes paused, so that it stays so while it is looked at: the timer of an open order may come at any time. */
+async function standsStill(world: World): Promise<boolean> {
+  if (!await atRest(world)) return false;
+  for (const node of world.nodes) node.pause();
+  if (await atRest(world)) return true;
+  for (const node of world.nodes) node.wake();
+  return false;
+}
 
 /** Every message of the source is taken in, every record contains its whole journal, has performed what it asked for, and waits for nothing that a round ends with. */
 async function atRest(world: World): Promise<boolean> {
