@@ -81,9 +81,9 @@ export const configSchema = z.strictObject({
   nats: natsSchema.default(natsSchema.parse({})).describe('The broker.'),
   node: z.strictObject({
     id: name.describe('Unique among the running nodes. `${PLUMB_NODE_ID}` takes it from `plumb node --id`.'),
-    dataDir: z.string().min(1).optional().describe('A folder that this node alone keeps: how far the broker was, to see when it lost what it had acknowledged: docs/exposure.md.'),
+    dataDir: z.string().min(1).optional().describe('A folder, beside this file, that this node alone keeps: how far the broker was, to see when it lost what it had acknowledged: docs/exposure.md.'),
   }).describe('This node.'),
-  secretsDir: z.string().optional().describe('Where token pairs are kept between restarts: a folder only this user can read.'),
+  secretsDir: z.string().min(1).optional().describe('Where token pairs are kept between restarts: a folder, beside this file, that only this user can read.'),
   timeScale: z.number().positive().default(1).describe('Channels\' clocks run this many times faster than the vendors\': for sandboxes only.'),
   accounts: z.array(accountSchema).default([]).describe('Channel accounts: one seller\'s credentials at one channel each.'),
   sources: z.array(sourceSchema).default([]).describe('Systems that tell what exists: docs/sources.md.'),

@@ -91,11 +91,12 @@ function filled(value: unknown, fill: (text: string, path: PropertyKey[]) => str
   return value;
 }
 
-/** Files that sources name lie beside the configuration's, wherever the node is started; names of mappings have no slash and no ending. */
+/** Files and folders that it names lie beside it, wherever the node is started; names of mappings have no slash and no ending. */
 function besideFile(written: unknown, folder: string): unknown {
   if (typeof written !== 'object' || written === null) return written;
-  const { prices } = written as { prices?: unknown };
-  const priced = { ...written, ...(typeof prices === 'string' && { prices: resolve(folder, prices) }), ...brokerBeside(written, folder) };
+  const { node } = written as { node?: unknown };
+  const isNode = typeof node === 'object' && node !== null;
+  const priced = { ...pathsIn(written, ['prices', 'secretsDir'], folder), ...(isNode && { node: pathsIn(node, ['dataDir'], folder) }), ...brokerBeside(written, folder) };
   const { archive } = written as { archive?: { store?: unknown } };
   const archived = typeof archive?.store === 'string' && !archive.store.startsWith('s3:') ? { ...priced, archive: { ...archive, store: resolve(folder, archive.store) } } : priced;
   const { sources } = written as { sources?: unknown };
@@ -108,6 +109,11 @@ function besideFile(written: unknown, folder: string): unknown {
     return { ...rest, ...(mapping !== undefined && { mapping: path(mapping) }), ...(tables !== undefined && { tables: resolved }) };
   };
   return { ...archived, sources: sources.map(beside) };
+}
+
+/** An empty one is left for the schema to refuse. */
+function pathsIn(section: object, keys: readonly string[], folder: string): object {
+  return Object.fromEntries(Object.entries(section).map(([key, value]) => [key, keys.includes(key) && typeof value === 'string' && value !== '' ? resolve(folder, value) : value]));
 }
 
 /** Files of keys likewise. */

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { Ajv } from 'ajv';
 import test from 'ava';
@@ -92,6 +92,15 @@ doors: { http: { port: 0, sources: [{ source: erp, auth: { type: bearer, tokens:
     'plumb.yaml:15: accounts.2.channel: "bazar" is none of amazon, walmart, shopify, mercadolibre, ebay, generic-rest',
     'plumb.yaml:16: doors.http.sources.0.source: "erp" is none of the sources (none is configured)',
   ]);
+});
+
+test('files and folders lie beside the configuration, wherever it is read from', async t => {
+  const file = await written(t, 'node: { id: n1, dataDir: data }\nsecretsDir: ./tokens\nprices: prices.csv\narchive: { store: archive }\nnats: { credentials: keys/node.nk }');
+  const config = loadConfig(relative(process.cwd(), file), env);
+  const beside = (name: string): string => join(dirname(file), name);
+  t.deepEqual([config.secretsDir, config.node.dataDir, config.prices, config.archive?.store, config.nats.credentials], ['tokens', 'data', 'prices.csv', 'archive', 'keys/node.nk'].map(beside));
+  t.is(loadConfig(await written(t, 'node: { id: n1 }\nsecretsDir: /var/lib/plumb/tokens'), env).secretsDir, '/var/lib/plumb/tokens');
+  t.deepEqual(await wrong(t, 'node: { id: n1 }\nsecretsDir: ""'), ['plumb.yaml:2: secretsDir: Too small: expected string to have >=1 characters, got ""']);
 });
 
 test('every key says what it is, and guide and schema are written from that: node deploy/config/write.ts', async t => {
