@@ -63,10 +63,12 @@ export class Buckets {
       return;
     }
     switch (field) {
-      case 'state':
-        // Sources and doors keep a state of their own.
-        if (!name.includes('.')) this.accounts.set(name, message.json());
+      case 'state': {
+        // Sources, doors and the audit keep a state of their own.
+        const state = message.json<AccountRecord>();
+        if (state.account === name) this.accounts.set(name, state);
         return;
+      }
       case 'findings': {
         const { findings } = message.json<FindingsRecord>();
         this.#findings.set(name, new Map(Object.entries(findings).map(([sku, { value, context }]) => [sku, { ...context, state: value as OpenFinding['state'] }])));

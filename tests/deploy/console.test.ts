@@ -5,12 +5,14 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { pino } from 'pino';
 import { readAction } from '../../deploy/console/actions.ts';
+import { Buckets } from '../../deploy/console/bucket.ts';
 import { OversoldCount } from '../../deploy/console/oversold.ts';
 import { everyChannel, rowOfFinding, rowOfUnproven, unitsAtRisk, worstFirst } from '../../deploy/console/pair-rows.ts';
 import type { AccountState } from '../../deploy/console/pair-rows.ts';
 import { openConsole } from '../../deploy/console/server.ts';
 import type { RunningConsole } from '../../deploy/console/server.ts';
 import type { SkuHistory, Stand, TaskRow } from '../../deploy/console/protocol.ts';
+import { channelRecord } from '../../runtime/subjects.ts';
 import { eventually, startBroker } from '../runtime/broker.ts';
 import { smallWorld } from '../inspect/small-world.ts';
 
@@ -77,6 +79,18 @@ test('oversold units are what SKUs went below zero this month; they end with the
   t.like(count.told, { month: 0, now: 5, skus: [], since: now });
   count.note('B', -6, 7);
   t.like(count.told, { month: 2, now: 7 });
+});
+
+test('who keeps a state without being an account is none in the console', async t => {
+  const { nc, publisher } = await startBroker(t);
+  const state = async (unit: string, value: object): Promise<void> => { await publisher.publish(channelRecord.state(unit), Buffer.from(JSON.stringify(value))); };
+  await state('audit', { v: 1, next: 7 });
+  await state('source.erp', { source: 'erp', seq: 4 });
+  const buckets = new Buckets(nc, error => t.fail(error.message));
+  t.teardown(() => buckets.stop());
+  await state('ebay', { account: 'ebay', channel: 'ebay', state: 'serving', health: { failures: 0 } });
+  await eventually('the account is known', () => buckets.accounts.size > 0);
+  t.deepEqual([...buckets.accounts.keys()], ['ebay']);
 });
 
 test('an action that is none is refused by the name of what is wrong', t => {
