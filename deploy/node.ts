@@ -1,6 +1,5 @@
 /** Wires one Plumb node: connection, streams, membership, placement, and the owners of what falls to it. */
-import { connect, PermissionViolationError } from 'nats';
-import type { NatsConnection } from 'nats';
+import { connect } from 'nats';
 import type { Logger } from 'pino';
 import type { AdapterFactory } from '../actors/channel/adapter.ts';
 import type { Mapping } from '../actors/sku/ingest/mapping.ts';
@@ -45,6 +44,7 @@ import { readQueue } from './doors/hooks/reading.ts';
 import { openSqs } from './doors/hooks/sqs.ts';
 import { openHttpDoor } from './doors/http.ts';
 import { accessOptions } from './nats/access.ts';
+import { eachRefusal } from './nats/refusals.ts';
 import { lazyFlush } from './durability.ts';
 import { guardBroker } from './loss.ts';
 import { nodeSeries, serveMetrics, version } from './metrics.ts';
@@ -104,7 +104,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
     maxPingOut: 2,
     waitOnFirstConnect: false,
   });
-  void tellRefusals(nc, log);
+  void eachRefusal(nc, ({ operation, subject }) => log.error({ operation, subject }, 'the broker does not allow this node to do this: compare its permissions with deploy/nats/accounts.conf'));
   const mirrorOnly = lazyFlush(config.exposure, await checkBroker(nc, config.nats, log), log);
   await ensureStreams(nc, config.nats.replicas);
   const { guard, marks } = await guardBroker(nc, config, log, parts.marks);
@@ -341,15 +341,6 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
       log.info({ node: id }, 'node left');
     },
   };
-}
-
-/** What the broker does not allow is told: who asked only hears nothing. */
-async function tellRefusals(nc: NatsConnection, log: Logger): Promise<void> {
-  for await (const status of nc.status()) {
-    if (status.type !== 'error' || !(status.error instanceof PermissionViolationError)) continue;
-    const { operation, subject } = status.error;
-    log.error({ operation, subject }, 'the broker does not allow this node to do this: compare its permissions with deploy/nats/accounts.conf');
-  }
 }
 
 /** What is not set is absent, not undefined. */

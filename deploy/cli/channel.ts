@@ -106,6 +106,7 @@ async function openSession(name: string, { config: given, nats }: ProbeOptions):
 /** A node that keeps the account would undo what the probe writes, and call it drift. */
 async function refuseOwned(nats: string, account: string): Promise<void> {
   const { connectTo, UnreachableError } = await import('./connection.ts');
+  const { RequestError, TimeoutError } = await import('nats');
   // Without a server no node can write.
   const connection = await connectTo(nats, 'plumb probe').catch((error: unknown) => {
     if (error instanceof UnreachableError) return undefined;
@@ -113,7 +114,10 @@ async function refuseOwned(nats: string, account: string): Promise<void> {
   });
   if (!connection) return;
   try {
-    const reply = await connection.request(`inspect.channel.${account}`, '', { timeout: answerMs }).catch(() => undefined);
+    const reply = await connection.request(`inspect.channel.${account}`, '', { timeout: answerMs }).catch((cause: Error) => {
+      if (cause instanceof TimeoutError || (cause instanceof RequestError && cause.isNoResponders())) return undefined;
+      throw new FailedError(`whether a node keeps ${account} cannot be asked: ${cause.message}`, { cause });
+    });
     const { node, state } = reply?.json<{ node?: string; state?: unknown }>() ?? {};
     if (node !== undefined && state !== 'frozen') {
       throw new FailedError(`node ${node} keeps ${account} (${JSON.stringify(state)}) and would undo the probe: nats req control.channel.${account} freeze, and resume afterwards`);

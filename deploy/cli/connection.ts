@@ -1,5 +1,6 @@
 /** How a command reaches the nodes: `--nats`, else NATS_URL, else the local default. */
 import { FailedError, UsageError } from './exit.ts';
+import { tellRefusals } from './refusals.ts';
 import { withoutPassword } from '../../config/secrets.ts';
 import type { NatsConnection } from 'nats';
 
@@ -25,7 +26,9 @@ export async function connectTo(url: string, name: string, stays = false): Promi
   const { connect } = await import('nats');
   const { accessFrom, accessOptions, AccessError } = await import('../nats/access.ts');
   try {
-    return await connect({ ...accessOptions(accessFrom(process.env)), servers: url.split(','), name, inboxPrefix, timeout: 3_000, reconnect: stays, maxReconnectAttempts: -1 });
+    const nc = await connect({ ...accessOptions(accessFrom(process.env)), servers: url.split(','), name, inboxPrefix, timeout: 3_000, reconnect: stays, maxReconnectAttempts: -1 });
+    void tellRefusals(nc, line => process.stderr.write(`plumb: ${line}\n`));
+    return nc;
   } catch (cause) {
     if (cause instanceof AccessError) throw new UsageError(cause.message, { cause });
     if ((cause as Error).name === 'AuthorizationError') throw new FailedError(`the NATS server at ${withoutPassword(url)} does not let us in: give the file of your keys as NATS_CREDS or NATS_NKEY`, { cause });

@@ -1,32 +1,9 @@
 /** The `plumb` command: each subcommand in its own file, its heavy imports made only when it runs. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { archiveCommand } from './archive.ts';
-import { channelCommand } from './channel.ts';
-import { configCommand } from './config.ts';
-import { consoleCommand } from './console.ts';
-import { deadCommand } from './dead.ts';
-import { decodeCommand } from './decode.ts';
-import { demoCommand } from './demo.ts';
-import { doctorCommand } from './doctor.ts';
-import { exposureCommand } from './exposure.ts';
+import { allCommands } from './commands.ts';
 import { FailedError, UsageError, exitCode } from './exit.ts';
-import { goliveCommand } from './golive.ts';
-import { holdCommand } from './hold.ts';
-import { ingestCommand } from './ingest.ts';
-import { inspectCommand } from './inspect.ts';
-import { listingsCommand } from './listings.ts';
-import { nodeCommand } from './node.ts';
-import { rebuildCommand } from './rebuild.ts';
-import { reconcileCommand } from './reconcile.ts';
-import { releaseCommand } from './release.ts';
-import { replayCommand } from './replay.ts';
-import { rulesCommand } from './rules.ts';
-import { sandboxCommand } from './sandbox.ts';
-import { shadowCommand } from './shadow.ts';
-import { sourceCommand } from './source.ts';
-import { stopCommands } from './stop.ts';
-import { traceCommand } from './trace.ts';
+import { hintOf, isOfBroker } from './refusals.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -41,34 +18,7 @@ Exit codes: 0 done, 1 a check failed or nothing was found, 2 wrong usage or bad 
   plumb inspect channel amazon     ask the nodes what a channel account is doing now
   nats stream view SKU --translate "plumb decode"`);
 
-const commands = [
-  demoCommand(),
-  nodeCommand(),
-  sandboxCommand(),
-  ingestCommand(),
-  sourceCommand(),
-  rulesCommand(),
-  channelCommand(),
-  configCommand(),
-  listingsCommand(),
-  reconcileCommand(),
-  shadowCommand(),
-  goliveCommand(),
-  doctorCommand(),
-  consoleCommand(),
-  inspectCommand(),
-  exposureCommand(),
-  traceCommand(),
-  replayCommand(),
-  archiveCommand(),
-  rebuildCommand(),
-  deadCommand(),
-  holdCommand(),
-  ...stopCommands(),
-  releaseCommand(),
-  decodeCommand(),
-];
-for (const command of commands) program.addCommand(command);
+for (const command of allCommands()) program.addCommand(command);
 for (const command of everyCommand(program)) command.exitOverride();
 
 // Whoever reads the output may stop reading: head does.
@@ -83,14 +33,14 @@ try {
 function codeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
   if (error instanceof UsageError || error instanceof FailedError) {
-    process.stderr.write(`plumb: ${error.message}\n`);
+    process.stderr.write(`plumb: ${error.message}\n${hintOf(error)}`);
     return error instanceof UsageError ? exitCode.usage : exitCode.failed;
   }
   if ((error as Error)?.name === 'StreamNotFoundError') {
     process.stderr.write('plumb: no node has run on this NATS server: it has none of Plumb\'s streams\n');
     return exitCode.failed;
   }
-  process.stderr.write(`plumb: ${(error as Error)?.stack ?? error}\n`);
+  process.stderr.write(`plumb: ${isOfBroker(error) ? (error as Error).message : (error as Error)?.stack ?? error}\n${hintOf(error)}`);
   return exitCode.failed;
 }
 

@@ -31,16 +31,18 @@ async function press(verb: keyof typeof buttons, which: string, { nats, by }: St
     const accounts = which === 'all' ? await everyAccount(connection) : [which];
     if (accounts.length === 0) throw new FailedError('no account is known yet');
     const failed: string[] = [];
+    let cause: FailedError | undefined;
     for (const account of accounts) {
       try {
         process.stdout.write(`${account}: ${said(verb, await commandAccount<Answer>(connection, account, `${verb} ${by}`))}\n`);
       } catch (error) {
         if (!(error instanceof FailedError)) throw error;
         failed.push(account);
+        cause = error;
         process.stderr.write(`${error.message}\n`);
       }
     }
-    if (failed.length > 0) throw new FailedError(`not done: ${failed.join(', ')}`);
+    if (failed.length > 0) throw new FailedError(`not done: ${failed.join(', ')}`, { cause });
   } finally {
     await connection.close();
   }

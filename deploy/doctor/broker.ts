@@ -1,7 +1,7 @@
 /** What `plumb doctor` asks the broker: is it right, does it allow what a node does, has it room, and what time is it there. */
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { createInbox, headers, PermissionViolationError } from 'nats';
+import { createInbox, headers } from 'nats';
 import type { NatsConnection } from 'nats';
 import { pino } from 'pino';
 import type { Config } from '../../config/config.ts';
@@ -9,6 +9,7 @@ import { encodeJson } from '../../runtime/codec.ts';
 import { PublishError, Publisher } from '../../runtime/publisher.ts';
 import { doctorSubject, streams } from '../../runtime/subjects.ts';
 import { BrokerError, checkBroker, flushOf, skewMaxMs, storageOf } from '../checks.ts';
+import { eachRefusal, refusalText } from '../nats/refusals.ts';
 import { declared, mismatchOf } from '../streams.ts';
 import type { Finding } from './finding.ts';
 
@@ -61,10 +62,7 @@ const never = String(Number.MAX_SAFE_INTEGER);
 
 async function permissions(nc: NatsConnection): Promise<Finding> {
   const refused = new Set<string>();
-  const status = nc.status();
-  void (async () => {
-    for await (const each of status) if (each.type === 'error' && each.error instanceof PermissionViolationError) refused.add(`${each.error.operation === 'publish' ? 'to publish' : 'to hear'} ${each.error.subject}`);
-  })();
+  void eachRefusal(nc, refusal => refused.add(refusalText(refusal)));
   const meta = headers();
   meta.set('Nats-Expected-Last-Subject-Sequence', never);
   const subscriptions = heard.map(subject => nc.subscribe(subject));
