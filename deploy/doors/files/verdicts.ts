@@ -1,6 +1,7 @@
 /** What became of messages behind the door: the source's owner reads them, and refuses some with a dead letter. */
-import { DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
+import { readAll } from '../../../runtime/read-all.ts';
 import { Records } from '../../../runtime/records.ts';
 import type { Publisher } from '../../../runtime/publisher.ts';
 import { channelRecord, escapeKey, streams } from '../../../runtime/subjects.ts';
@@ -30,15 +31,10 @@ export interface Refused { id: string; body: string; reason: string }
 /** What was refused of messages whose id is `prefix`, or begins with it and a colon, told in DEAD behind `from`; each message once. */
 export async function refusals(nc: NatsConnection, source: string, prefix: string, from: number): Promise<Refused[]> {
   const reasons = new Map<number, string>();
-  const consumer = await jetstream(nc).consumers.get(streams.dead, { filter_subjects: `dead.*.${escapeKey(source)}.>`, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from + 1 });
-  for (let left = (await consumer.info()).num_pending; left > 0;) {
-    for await (const message of await consumer.fetch({ max_messages: Math.min(left, 1_000), expires: 2_000 })) {
-      left -= 1;
-      const { seq, message: reason } = message.json<{ seq?: number; message?: string }>();
-      if (seq === undefined || reason === undefined) continue;
-      reasons.set(seq, reasons.has(seq) ? `${reasons.get(seq)}; ${reason}` : reason);
-    }
-  }
+  await readAll(nc, { stream: streams.dead, filter: `dead.*.${escapeKey(source)}.>`, from: from + 1 }, refusal => {
+    const { seq, message: reason } = refusal.json<{ seq?: number; message?: string }>();
+    if (seq !== undefined && reason !== undefined) reasons.set(seq, reasons.has(seq) ? `${reasons.get(seq)}; ${reason}` : reason);
+  });
   const { direct } = await jetstreamManager(nc);
   const found: Refused[] = [];
   for (const [seq, reason] of reasons) {
