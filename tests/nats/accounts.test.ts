@@ -126,18 +126,24 @@ test('who may only look or only state writes nothing else, by no way', async t =
   t.deepEqual(heard.filter(subject => subject.startsWith('control.')), []);
 });
 
-test('a node and an operator neither remove nor change a stream, and a stranger is not let in', async t => {
+test('a node and an operator neither remove nor change a stream, a rebuild does nothing else, and a stranger is not let in', async t => {
   const guarded = await guardedServer(t);
   const node = await join(t, guarded, 'node', '_INBOX_node.n1');
   await (await jetstreamManager(node)).streams.add(declared.find(({ name }) => name === 'SKU')!);
   const operator = await join(t, guarded, 'operator', '_INBOX_cli');
+  const rebuild = await join(t, guarded, 'rebuild', '_INBOX_cli');
+  const ofNodes = ['attempt.shopify.A', 'drift.high.shopify.A', 'exposure.A', '$KV.sku.1.A', '$KV.member.n9', '$KV.shadow.shopify.A', '$KV.channel.shopify._epoch', '$KV.channel.shopify.stage', 'other.x'];
+  const removes = '$JS.API.STREAM.DELETE.NONE';
   for (const [nc, own, refused] of [
-    [node, 'sku.1.A', [...ofServers, 'other.x', 'control.node.n2']],
-    [operator, 'sku.1.A', [...ofServers, '$JS.API.STREAM.CREATE.X', 'attempt.shopify.A', '$KV.sku.1.A', '$KV.member.n9', '$KV.settings.sku', 'exposure.A', 'other.x']],
+    [node, ['sku.1.A'], [...ofServers, removes, 'other.x', 'control.node.n2']],
+    [operator, ['sku.1.A', 'ask.erp.A', '$KV.listing.rules.shopify.A', '$KV.channel.files=2Eerp.state', '$KV.channel.probe.shopify', 'attempt.shopify._control', 'control.node.n1'],
+      [...ofServers, ...ofNodes, removes, '$JS.API.STREAM.CREATE.X', '$KV.settings.sku', '$KV.listing.shopify.A', '$KV.channel._rebuild.state']],
+    [rebuild, ['sku.1.A', '$KV.channel._rebuild.state', '$KV.listing.shopify.A', removes],
+      [...ofServers.filter(subject => !subject.includes('STREAM.DELETE')), ...ofNodes, 'ingest.erp', 'control.channel.shopify', 'inspect.node.n1', '$KV.channel.shopify.state', '$JS.API.CONSUMER.CREATE.SKU.c', '$JS.API.DIRECT.GET.SKU']],
   ] as const) {
     const told = violations(nc);
-    for (const subject of [own, ...refused]) nc.publish(subject, '{}');
-    // What is not theirs to hear: each other's answers.
+    for (const subject of [...own, ...refused]) nc.publish(subject, '{}');
+    // What is not theirs to hear: each other's answers, and commands.
     const others = nc === node ? ['_INBOX_cli.>', '>'] : ['_INBOX_node.>', 'control.>', '>'];
     for (const subject of others) nc.subscribe(subject);
     await nc.flush();

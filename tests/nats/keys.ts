@@ -8,7 +8,7 @@ import { nkeys } from 'nats';
 import { startNats } from '../../deploy/nats/server.ts';
 import type { NatsOptions, NatsServer } from '../../deploy/nats/server.ts';
 
-export const roles = ['node', 'operator', 'ops', 'erp'] as const;
+export const roles = ['node', 'operator', 'rebuild', 'ops', 'erp'] as const;
 export type Role = (typeof roles)[number];
 
 export interface Guarded {
