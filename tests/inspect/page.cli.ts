@@ -93,9 +93,9 @@ test.serial('the page and its commands\' checks name the same commands', t => {
   t.deepEqual(Object.keys(before).filter(command => !commands.includes(command)), []);
 });
 
-test.serial('every command of the page says what the page promises', async t => {
+test.serial('every command of the page says what the page promises, with the keys of an operator', async t => {
   t.timeout(300_000);
-  const world = await smallWorld(t, ['85123A', '17940G', 'C1', 'C2'], { metrics: { port: 0 }, governor: { zero: { share: 0, least: 1 }, raise: { share: 1, least: 100 } } });
+  const world = await smallWorld(t, ['85123A', '17940G', 'C1', 'C2'], { metrics: { port: 0 }, governor: { zero: { share: 0, least: 1 }, raise: { share: 1, least: 100 } } }, { guarded: true });
   const env = await environment(t, world);
   const version = await run('nats --version', env, []);
   t.regex(version.out, /^v?\d+\.\d+/, 'the nats CLI is on the PATH: go install github.com/nats-io/natscli/nats@v0.5.0');
@@ -130,8 +130,8 @@ test.serial('the page names every figure that a node tells, and no other', async
   t.deepEqual(named.sort(), told.sort());
 });
 
-/** `plumb` on the PATH, the broker's address, and a home of its own for the CLI. */
-async function environment(t: ExecutionContext, { server }: SmallWorld): Promise<NodeJS.ProcessEnv> {
+/** `plumb` on the PATH, the broker's address, an operator's keys, and a home of its own for the CLI. */
+async function environment(t: ExecutionContext, { server, operatorKey }: SmallWorld): Promise<NodeJS.ProcessEnv> {
   const home = await mkdtemp(join(tmpdir(), 'plumb-inspect-'));
   t.teardown(() => rm(home, { recursive: true, force: true }));
   const script = join(home, 'plumb');
@@ -139,7 +139,7 @@ async function environment(t: ExecutionContext, { server }: SmallWorld): Promise
   await chmod(script, 0o755);
   const goBin = join(process.env['HOME'] ?? '', 'go', 'bin');
   return {
-    ...process.env, PATH: [home, process.env['PATH'], goBin].join(delimiter), NATS_URL: server.url, HOME: home, XDG_CONFIG_HOME: home, NO_COLOR: '1', FORCE_COLOR: '0', TERM: 'dumb',
+    ...process.env, PATH: [home, process.env['PATH'], goBin].join(delimiter), NATS_URL: server.url, NATS_NKEY: operatorKey, HOME: home, XDG_CONFIG_HOME: home, NO_COLOR: '1', FORCE_COLOR: '0', TERM: 'dumb',
   };
 }
 

@@ -2,16 +2,20 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
+import { connect } from 'nats';
 import { configSchema } from '../../config/config.ts';
 import type { ConfigInput } from '../../config/config.ts';
 import { startNode } from '../../deploy/node.ts';
 import type { RunningNode } from '../../deploy/node.ts';
+import { accessOptions } from '../../deploy/nats/access.ts';
 import { ebaySandbox } from '../../deploy/sandbox/ebay.ts';
 import { SandboxClock } from '../../deploy/sandbox/kit/clock.ts';
 import { startSandbox } from '../../deploy/sandbox/kit/server.ts';
 import type { RunningSandbox, SandboxFactory } from '../../deploy/sandbox/kit/server.ts';
 import { shopifySandbox } from '../../deploy/sandbox/shopify.ts';
 import { skuRecordSubject } from '../../runtime/subjects.ts';
+import { guardedServer } from '../nats/keys.ts';
+import type { Guarded } from '../nats/keys.ts';
 import { eventually, startBroker } from '../runtime/broker.ts';
 import type { Broker } from '../runtime/broker.ts';
 
@@ -22,6 +26,8 @@ export interface Answer { code: number; stdout: string; stderr: string }
 
 export interface SmallWorld extends Broker {
   node: RunningNode;
+  /** File of the operator's keys, of a guarded broker. */
+  operatorKey?: string;
   shops: Record<'ebay' | 'shopify', RunningSandbox>;
   /** The ERP states something. */
   say(message: { id: string; sku: string; type: string } & Record<string, unknown>): Promise<void>;
@@ -34,9 +40,11 @@ export interface SmallWorld extends Broker {
  * @param skus listed at both marketplaces, showing 3
  * @param more of the configuration; the mode is mirror unless it says so
  * @param seesFlush the node knows how late the broker flushes
+ * @param guarded the broker has the accounts that ship, and the node and `plumb` the keys that are for them
  */
-export async function smallWorld(t: ExecutionContext, skus: readonly string[], more: Partial<ConfigInput> = {}, { seesFlush = false } = {}): Promise<SmallWorld> {
-  const broker = await startBroker(t);
+export async function smallWorld(t: ExecutionContext, skus: readonly string[], more: Partial<ConfigInput> = {}, { seesFlush = false, guarded = false } = {}): Promise<SmallWorld> {
+  const guard = guarded ? await guardedServer(t) : undefined;
+  const broker = guard ? await guardedBroker(t, guard) : await startBroker(t);
   const open = async (account: string, create: SandboxFactory): Promise<{ running: RunningSandbox; config: NonNullable<ConfigInput['accounts']>[number] }> => {
     const vendor = create({ account, clock: new SandboxClock(scale) });
     const running = await startSandbox(vendor);
@@ -46,7 +54,7 @@ export async function smallWorld(t: ExecutionContext, skus: readonly string[], m
   };
   const [ebay, shopify] = [await open('ebay', ebaySandbox), await open('shopify', shopifySandbox)];
   const node = await startNode(configSchema.parse({
-    nats: { url: broker.server.url, ...(seesFlush && { monitoring: [broker.server.monitoringUrl] }) }, node: { id: 'n1' }, timeScale: scale, accounts: [ebay.config, shopify.config], sources: [{ source: 'erp' }],
+    nats: { url: broker.server.url, credentials: guard?.keys.node, ...(seesFlush && { monitoring: [broker.server.monitoringUrl] }) }, node: { id: 'n1' }, timeScale: scale, accounts: [ebay.config, shopify.config], sources: [{ source: 'erp' }],
     debounce: { quietMs: 50, hardMs: 200 }, reconcile: { maxProofAgeMs: 1_000, apartMs: 200 }, channels: { pollMinMs: 50 },
     governor: { zero: { share: 1, least: 100 }, raise: { share: 1, least: 100 } },
     exposure: { mode: 'mirror' },
@@ -60,6 +68,7 @@ export async function smallWorld(t: ExecutionContext, skus: readonly string[], m
   }
   return {
     ...broker,
+    ...(guard && { operatorKey: guard.keys.operator }),
     node,
     shops: { ebay: ebay.running, shopify: shopify.running },
     say: async message => { await broker.js.publish('ingest.erp', JSON.stringify(message)); },
@@ -73,8 +82,16 @@ export async function smallWorld(t: ExecutionContext, skus: readonly string[], m
       }
     },
     plumb: (...args) => new Promise(resolve => {
-      execFile(process.execPath, [launcher, ...args], { env: { ...process.env, NATS_URL: broker.server.url, NO_COLOR: '1', FORCE_COLOR: '0', COLUMNS: '200' } }, (error, stdout, stderr) =>
+      execFile(process.execPath, [launcher, ...args], { env: { ...process.env, NATS_URL: broker.server.url, NATS_NKEY: guard?.keys.operator, NO_COLOR: '1', FORCE_COLOR: '0', COLUMNS: '200' } }, (error, stdout, stderr) =>
         resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }));
     }),
   };
+}
+
+/** Reached as a node is. */
+async function guardedBroker(t: ExecutionContext, { server, keys }: Guarded): Promise<Broker> {
+  const inboxPrefix = '_INBOX_node.test';
+  const nc = await connect({ servers: server.url, inboxPrefix, ...accessOptions({ credentials: keys.node }) });
+  t.teardown(() => nc.close());
+  return startBroker(t, { server, nc, inboxPrefix });
 }

@@ -37,15 +37,11 @@ export interface Broker {
 
 let serial = 0;
 
-export async function startBroker(t: ExecutionContext): Promise<Broker> {
-  const storeDir = await mkdtemp(join(tmpdir(), 'plumb-test-'));
-  t.teardown(() => rm(storeDir, { recursive: true, force: true }));
-  const server = await startNats({ storeDir });
-  t.teardown(() => server.stop());
-  const nc = await connect({ servers: server.url });
-  t.teardown(() => nc.close());
+/** @param reached a server that runs already, and a connection to it whose answers come to `inboxPrefix` */
+export async function startBroker(t: ExecutionContext, reached?: { server: NatsServer; nc: NatsConnection; inboxPrefix: string }): Promise<Broker> {
+  const { server, nc, inboxPrefix } = reached ?? await openServer(t);
   await ensureStreams(nc);
-  const publisher = new Publisher(nc, '_INBOX_test');
+  const publisher = new Publisher(nc, inboxPrefix);
   t.teardown(() => publisher.close());
   const jsm = await jetstreamManager(nc);
   const complaints: { msg: string }[] = [];
@@ -61,6 +57,16 @@ export async function startBroker(t: ExecutionContext): Promise<Broker> {
       return bodies;
     },
   };
+}
+
+async function openServer(t: ExecutionContext): Promise<{ server: NatsServer; nc: NatsConnection; inboxPrefix: string }> {
+  const storeDir = await mkdtemp(join(tmpdir(), 'plumb-test-'));
+  t.teardown(() => rm(storeDir, { recursive: true, force: true }));
+  const server = await startNats({ storeDir });
+  t.teardown(() => server.stop());
+  const nc = await connect({ servers: server.url });
+  t.teardown(() => nc.close());
+  return { server, nc, inboxPrefix: '_INBOX_test' };
 }
 
 /** Waits for a condition. @throws {Error} naming it when it does not come true in time */
