@@ -13,6 +13,7 @@ import { goliveCommand } from './golive.ts';
 import { holdCommand } from './hold.ts';
 import { ingestCommand } from './ingest.ts';
 import { inspectCommand } from './inspect.ts';
+import { keysCommand } from './keys.ts';
 import { listingsCommand } from './listings.ts';
 import { nodeCommand } from './node.ts';
 import { rebuildCommand } from './rebuild.ts';
@@ -36,6 +37,7 @@ export function allCommands(): Command[] {
     rulesCommand(),
     channelCommand(),
     configCommand(),
+    keysCommand(),
     listingsCommand(),
     reconcileCommand(),
     shadowCommand(),

@@ -1,15 +1,19 @@
-/** Runs the cluster of `cluster.conf` on loopback, to see what becomes of Plumb when a broker dies. */
+/** Runs the cluster of `cluster.conf` or `guarded.conf` on loopback, to see what becomes of Plumb when a broker dies. */
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from 'nats';
+import { accessOptions } from './access.ts';
+import type { Access } from './access.ts';
 import { startNats } from './server.ts';
 import type { NatsServer } from './server.ts';
 
 export interface NatsCluster {
   /** All client addresses, for `connect({ servers })`. */
   urls: string[];
+  /** Ports at which servers find each other. */
+  routes: readonly number[];
   /** As they run now; a killed one keeps its place. */
   servers: NatsServer[];
   /** SIGKILLs server `n` (0, 1, 2). */
@@ -21,8 +25,11 @@ export interface NatsCluster {
   stop(): Promise<void>;
 }
 
+/** A cluster that asks who comes: what `guarded.conf` takes from the environment, and what lets us in. */
+export interface Guard { env: Record<string, string>; access: Access }
+
 /** @param storeDir each server takes a folder of its own in it */
-export async function startCluster({ storeDir }: { storeDir: string }): Promise<NatsCluster> {
+export async function startCluster({ storeDir, guard }: { storeDir: string; guard?: Guard }): Promise<NatsCluster> {
   const ports = await freePorts(6);
   const client = ports.slice(0, 3);
   const route = ports.slice(3);
@@ -30,7 +37,8 @@ export async function startCluster({ storeDir }: { storeDir: string }): Promise<
     storeDir: join(storeDir, `s${n}`),
     port: client[n]!,
     serverName: `nats-${n}`,
-    cluster: { port: route[n]!, routes: route },
+    cluster: { port: route[n]!, routes: route, guarded: guard !== undefined },
+    ...(guard && { env: guard.env }),
   });
   const started = await Promise.allSettled([0, 1, 2].map(start));
   const servers = started.flatMap(outcome => outcome.status === 'fulfilled' ? [outcome.value] : []);
@@ -42,20 +50,20 @@ export async function startCluster({ storeDir }: { storeDir: string }): Promise<
   }
   const urls = servers.map(server => server.url);
   const cluster: NatsCluster = {
-    urls, servers, stop,
+    urls, routes: route, servers, stop,
     kill: n => servers[n]!.kill(),
     restart: async n => { servers[n] = await start(n); },
-    ready: () => answers(urls),
+    ready: () => answers(urls, guard?.access),
   };
   await cluster.ready().catch(async error => { await stop(); throw error; });
   return cluster;
 }
 
-async function answers(urls: string[]): Promise<void> {
+async function answers(urls: string[], access: Access = {}): Promise<void> {
   let last: unknown;
   for (const until = Date.now() + 20_000; Date.now() < until;) {
     try {
-      const connection = await connect({ servers: urls, timeout: 1_000 });
+      const connection = await connect({ servers: urls, timeout: 1_000, inboxPrefix: '_INBOX_node.ready', ...accessOptions(access) });
       try {
         await (await jetstreamManager(connection, { timeout: 1_000 })).getAccountInfo();
         return;

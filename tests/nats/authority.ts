@@ -1,8 +1,7 @@
 /** A certificate authority for one test: the broker's certificate, and those of whom it lets in. */
-import { generateKeyPairSync } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import forge from 'node-forge';
+import { issue, newAuthority } from '../../deploy/keys/certificate.ts';
 
 export interface Files { cert: string; key: string }
 
@@ -14,43 +13,19 @@ export interface Authority {
 }
 
 const hour = 3_600_000;
-let serial = 1;
-
-interface Pair { publicKey: forge.pki.PublicKey; privateKey: forge.pki.rsa.PrivateKey; pem: string }
-
-/** Node makes keys in a fraction of the time. */
-function newPair(): Pair {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  return { pem, privateKey: forge.pki.privateKeyFromPem(pem), publicKey: forge.pki.publicKeyFromPem(publicKey.export({ type: 'spki', format: 'pem' }).toString()) };
-}
 
 export async function authority(folder: string, name: string): Promise<Authority> {
-  const own = newPair();
-  const signed = (subject: string, { publicKey }: Pair, ended: boolean, extensions: object[]): string => {
-    const certificate = forge.pki.createCertificate();
-    certificate.publicKey = publicKey;
-    certificate.serialNumber = (serial += 1).toString(16).padStart(4, '0');
-    certificate.validity.notBefore = new Date(Date.now() - 2 * hour);
-    certificate.validity.notAfter = new Date(Date.now() + (ended ? -hour : hour));
-    certificate.setSubject([{ name: 'commonName', value: subject }]);
-    certificate.setIssuer([{ name: 'commonName', value: name }]);
-    certificate.setExtensions(extensions);
-    certificate.sign(own.privateKey, forge.md.sha256.create());
-    return forge.pki.certificateToPem(certificate);
-  };
+  const around = (hours: number): { from: Date; until: Date } => ({ from: new Date(Date.now() - 2 * hour), until: new Date(Date.now() + hours * hour) });
+  const own = newAuthority(name, around(1));
   const ca = join(folder, `${name}.pem`);
-  await writeFile(ca, signed(name, own, false, [{ name: 'basicConstraints', cA: true, critical: true }, { name: 'keyUsage', keyCertSign: true, critical: true }]));
+  await writeFile(ca, own.cert);
   return {
     ca,
     async issue(subject, ended = false) {
-      const pair = newPair();
+      const { cert, key } = issue(own, { name: subject, hosts: ['127.0.0.1', 'localhost'], validity: around(ended ? -1 : 1) });
       const files = { cert: join(folder, `${subject}.pem`), key: join(folder, `${subject}.key`) };
-      await writeFile(files.cert, signed(subject, pair, ended, [
-        { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }, { type: 2, value: 'localhost' }] },
-        { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
-      ]));
-      await writeFile(files.key, pair.pem, { mode: 0o600 });
+      await writeFile(files.cert, cert);
+      await writeFile(files.key, key, { mode: 0o600 });
       return files;
     },
   };

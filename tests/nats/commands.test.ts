@@ -163,7 +163,7 @@ const steps: readonly Step[] = [
 ];
 
 /** Of the others, those that ask no broker, and `node`, `rebuild`, `console`, which are tried below. */
-const elsewhere = ['channel list', 'config check', 'config print', 'config schema', 'console', 'decode', 'demo', 'node', 'rebuild', 'sandbox', 'source list', 'source test', 'archive verify', 'archive restore', 'archive show'];
+const elsewhere = ['channel list', 'config check', 'config print', 'config schema', 'console', 'decode', 'demo', 'keys', 'node', 'rebuild', 'sandbox', 'source list', 'source test', 'archive verify', 'archive restore', 'archive show'];
 
 function namesOf(commands: readonly Command[], before = ''): string[] {
   return commands.flatMap(each => {

@@ -1,10 +1,12 @@
 /** Keys for tests of who may do what: pairs of users, their files, and a server that runs by the shipped accounts. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { nkeys } from 'nats';
+import { brokerHosts, makeKeys } from '../../deploy/keys/make.ts';
+import type { Guard } from '../../deploy/nats/cluster.ts';
 import { startNats } from '../../deploy/nats/server.ts';
 import type { NatsOptions, NatsServer } from '../../deploy/nats/server.ts';
 
@@ -43,4 +45,13 @@ export async function guardedServer(t: ExecutionContext, more: Partial<NatsOptio
   const server = await startNats({ storeDir: join(folder, 'js'), env, ...more, extraConfig: `${includeOf(accounts)}\n${more.extraConfig ?? ''}` });
   t.teardown(() => server.stop());
   return { server, folder, keys };
+}
+
+/** Keys and certificates as `plumb keys` makes them, and what servers by `guarded.conf` and their clients take of them. */
+export async function guardOf(folder: string): Promise<{ guard: Guard; keys: Record<Role, string>; ca: string }> {
+  await makeKeys({ folder, sources: ['erp'], hosts: brokerHosts, now: new Date() });
+  const at = (name: string): string => join(folder, name);
+  const users = Object.fromEntries((await readFile(at('nats.env'), 'utf8')).trim().split('\n').map(line => line.split('=') as [string, string]));
+  const keys = Object.fromEntries(roles.map(role => [role, at(`${role}.nk`)])) as Record<Role, string>;
+  return { keys, ca: at('ca.pem'), guard: { env: { ...users, NATS_CERT: at('broker.pem'), NATS_KEY: at('broker.key'), NATS_CA: at('ca.pem') }, access: { credentials: keys.node, tls: { ca: at('ca.pem') } } } };
 }
