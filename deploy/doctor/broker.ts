@@ -11,6 +11,7 @@ import { doctorSubject, streams } from '../../runtime/subjects.ts';
 import { BrokerError, checkBroker, flushOf, skewMaxMs, storageOf } from '../checks.ts';
 import { eachRefusal, refusalText } from '../nats/refusals.ts';
 import { declared, mismatchOf } from '../streams.ts';
+import { examineAccess } from './access.ts';
 import type { Finding } from './finding.ts';
 
 /** The inboxes of a node: what the doctor finds is what a node would. */
@@ -22,7 +23,7 @@ const skewWorstMs = 30_000;
 const fullShare = { warn: 0.8, fail: 0.95 } as const;
 
 export async function examineBroker(nc: NatsConnection, config: Config, now: () => number): Promise<Finding[]> {
-  const findings = [await version(nc), ...await flush(config), await permissions(nc)];
+  const findings = [await version(nc), ...await examineAccess(nc, config, now()), ...await flush(config), ...await permissions(nc)];
   const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: 3_000 });
   return [...findings, ...await streamFindings(jsm, config), ...await room(config), ...await stored(nc, jsm, now)];
 }
@@ -53,26 +54,34 @@ async function flush({ nats: { monitoring, requireFlush } }: Config): Promise<Fi
 /** What a node publishes; each would be refused as an old compare-and-set, or as empty: nothing is stored. */
 const published = [
   'ingest._doctor', 'sku.0._doctor', 'attempt._doctor._doctor', 'drift.low._doctor._doctor', 'dead._doctor._doctor._doctor', 'exposure._doctor', 'ask._doctor._doctor',
-  '$KV.sku.0._doctor', '$KV.channel._doctor._doctor', '$KV.listing._doctor._doctor', '$KV.settings._doctor', '$KV.member._doctor', 'control.channel._doctor',
+  '$KV.sku.0._doctor', '$KV.channel._doctor._doctor', '$KV.listing._doctor._doctor', '$KV.settings._doctor', '$KV.member._doctor', '$KV.shadow._doctor._doctor', 'inspect.channel._doctor', 'control.channel._doctor',
   '$JS.API.STREAM.CREATE._doctor', '$JS.API.STREAM.INFO._doctor', '$JS.API.DIRECT.GET._doctor', '$JS.API.STREAM.MSG.GET._doctor', '$JS.API.CONSUMER.CREATE._doctor._doctor', '$JS.API.CONSUMER.DELETE._doctor._doctor',
 ];
+/** What a node never does, of a stream and a node that there are not. */
+const tooMuch = ['$JS.API.STREAM.DELETE._doctor', '$JS.API.STREAM.PURGE._doctor', '$JS.API.STREAM.UPDATE._doctor', '$JS.API.STREAM.MSG.DELETE._doctor', 'control.node._doctor'];
 const heard = [`${inboxPrefix}.>`, 'control.node._doctor', 'inspect.sku._doctor', '$SRV.PING._doctor'];
 /** No subject was ever written so often. */
 const never = String(Number.MAX_SAFE_INTEGER);
 
-async function permissions(nc: NatsConnection): Promise<Finding> {
+async function permissions(nc: NatsConnection): Promise<Finding[]> {
   const refused = new Set<string>();
   void eachRefusal(nc, refusal => refused.add(refusalText(refusal)));
   const meta = headers();
   meta.set('Nats-Expected-Last-Subject-Sequence', never);
   const subscriptions = heard.map(subject => nc.subscribe(subject));
-  for (const subject of published) nc.publish(subject, '', { reply: createInbox(inboxPrefix), ...(!subject.startsWith('$JS.') && { headers: meta }) });
+  for (const subject of [...published, ...tooMuch]) nc.publish(subject, '', { reply: createInbox(inboxPrefix), ...(!subject.startsWith('$JS.') && { headers: meta }) });
   await nc.flush();
   // What came before the answer to the flush is handed on by then.
   await new Promise(resolve => { setImmediate(resolve); });
   for (const subscription of subscriptions) subscription.unsubscribe();
-  if (refused.size === 0) return { area: 'permissions', state: 'ok', told: `all ${published.length + heard.length} kinds of subject that a node needs are allowed` };
-  return { area: 'permissions', state: 'fail', told: `the broker does not allow ${[...refused].join(', ')}`, act: 'give nats.credentials of a node; deploy/nats/accounts.conf lists what one needs' };
+  const also = tooMuch.filter(subject => !refused.delete(`to publish ${subject}`));
+  const act = 'give nats.credentials of a node; deploy/nats/accounts.conf lists what one needs';
+  return [
+    ...(refused.size > 0 ? [{ area: 'permissions', state: 'fail', told: `the broker does not allow ${[...refused].join(', ')}`, act } satisfies Finding]
+      : [{ area: 'permissions', state: 'ok', told: `all ${published.length + heard.length} kinds of subject that a node needs are allowed` } satisfies Finding]),
+    // A broker that asks nobody who comes is told of as that.
+    ...(also.length > 0 && nc.info!.auth_required ? [{ area: 'permissions', state: 'warn', told: `these keys allow more than a node needs: to publish ${also.join(', ')}`, act } satisfies Finding] : []),
+  ];
 }
 
 async function streamFindings(jsm: JetStreamManager, { nats: { replicas } }: Config): Promise<Finding[]> {

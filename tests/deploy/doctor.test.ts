@@ -1,6 +1,7 @@
 /** `plumb doctor` in a world that is whole, and in worlds that are broken in one place each. */
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
@@ -17,7 +18,7 @@ import type { RunningSandbox } from '../../deploy/sandbox/kit/server.ts';
 import { startNode } from '../../deploy/node.ts';
 import { ensureStreams } from '../../deploy/streams.ts';
 import { listingSubject } from '../../runtime/subjects.ts';
-import { folderOf, guardedServer } from '../nats/keys.ts';
+import { folderOf, guardOf, guardedServer, includeOf } from '../nats/keys.ts';
 import { eventually, startBroker } from '../runtime/broker.ts';
 import type { Broker } from '../runtime/broker.ts';
 import { runPlumb } from './plumb.ts';
@@ -59,6 +60,8 @@ test('where all is well nothing fails, and what to know is said with what to do'
   const findings = await w.findings();
   t.deepEqual(failed(findings), []);
   for (const area of ['broker', 'permissions', 'streams', 'clock', 'sources', 'rates', 'disk'] as const) t.true(of(findings, area).every(({ state }) => state === 'ok') && of(findings, area).length > 0, `${area}: ${JSON.stringify(of(findings, area))}`);
+  t.deepEqual(of(findings, 'tls').map(({ state, told }) => [state, told]), [['ok', 'the connection to the broker is not encrypted: whoever is between can read and change what is said, on this machine']]);
+  t.regex(of(findings, 'permissions')[0]!.told, /^the broker asks nobody who comes: .* on this machine$/);
   t.regex(of(findings, 'flush')[0]!.told, /flushes every 120000 ms/);
   t.deepEqual(of(findings, 'nodes'), [{ area: 'nodes', state: 'warn', told: 'none is running', act: 'plumb node --config <file>' }]);
   t.deepEqual((await w.jsm.streams.info('SKU')).state.last_seq, before.state.last_seq, 'what it tries stores nothing');
@@ -139,10 +142,26 @@ test('keys that do not allow what a node needs are told by subject, and none at 
     await writeFile(file, JSON.stringify({ nats: { url: server.url, ...nats }, node: { id: 'n1' } }));
     return examine(readConfig(file), { now: Date.now, asksChannels: true });
   };
-  t.deepEqual(failed(await examined({ credentials: keys.node })), []);
-  const wrong = of(await examined({ credentials: keys.operator }), 'permissions')[0]!;
+  const right = await examined({ credentials: keys.node });
+  t.deepEqual(failed(right), []);
+  t.deepEqual(of(right, 'permissions').map(({ state, told }) => [state, told.replace(/\d+/, '…')]), [['ok', 'all … kinds of subject that a node needs are allowed']]);
+  const [wrong, more] = of(await examined({ credentials: keys.operator }), 'permissions') as [Finding, Finding];
+  t.deepEqual([more.state, more.told], ['warn', 'these keys allow more than a node needs: to publish control.node._doctor']);
   t.is(wrong.state, 'fail');
   for (const subject of ['to publish $KV.sku.0._doctor', 'to publish $JS.API.STREAM.CREATE._doctor', 'to hear control.node._doctor']) t.true(wrong.told.includes(subject), wrong.told);
   t.regex(failed(await examined({})).join(), /^permissions: nats:.*Authorization/i);
   t.regex(failed(await examined({ url: 'nats://127.0.0.1:1' })).join(), /^broker: nats:\/\/127\.0\.0\.1:1: /);
+});
+
+test('an encrypted connection is told with the end of the certificate, thirty days before it as what to do', async t => {
+  const folder = await folderOf(t);
+  const { guard: { env }, keys, ca } = await guardOf(join(folder, 'keys'));
+  const accounts = includeOf(fileURLToPath(new URL('../../deploy/nats/accounts.conf', import.meta.url)));
+  const server = await startNats({ storeDir: join(folder, 'js'), env, extraConfig: `${accounts}\ntls { cert_file: $NATS_CERT, key_file: $NATS_KEY }` });
+  t.teardown(() => server.stop());
+  const file = join(folder, 'plumb.yaml');
+  await writeFile(file, JSON.stringify({ nats: { url: server.url, credentials: keys.node, tls: { ca } }, node: { id: 'n1' } }));
+  const told = async (aheadDays: number): Promise<unknown[]> => of(await examine(readConfig(file), { now: () => Date.now() + aheadDays * 86_400_000, asksChannels: true }), 'tls').map(({ state, told: text, act = '' }) => [state, text.replace(/:\d+/, '').replace(/\d{4}-\d\d-\d\d/, 'then'), act]);
+  t.deepEqual(await told(0), [['ok', 'encrypted: the certificate of 127.0.0.1 is good until then', '']]);
+  t.deepEqual(await told(701), [['warn', 'encrypted: the certificate of 127.0.0.1 is good until then', 'make the next one (docs/deployment.md), and nats-server --signal reload']]);
 });
