@@ -1,5 +1,5 @@
 /** The channels' own declarations as the tables of docs/channels.md and README.md, and as text for a terminal. */
-import type { ChannelProfile, WriteKind } from '../actors/channel/profile.ts';
+import type { ChannelProfile, ListingShape, WriteKind } from '../actors/channel/profile.ts';
 
 const kinds: Record<WriteKind, string> = {
   swap: 'compare and swap',
@@ -10,7 +10,7 @@ const kinds: Record<WriteKind, string> = {
 
 /** The rows of a channel, in order. */
 export function rowsOf(profile: ChannelProfile): Record<string, string> {
-  const { write, verification, readBatch, countsSold, tellsInactive, orders, rates, token, notifications, bulk } = profile;
+  const { write, verification, readBatch, listing, countsSold, tellsInactive, orders, rates, token, notifications, bulk } = profile;
   return {
     'kind of write': write.kinds.map(kind => `${kind} (${kinds[kind]})`).join(', or '),
     'entries a write': String(write.batch),
@@ -18,6 +18,7 @@ export function rowsOf(profile: ChannelProfile): Record<string, string> {
     'proven by': verification.answerProves === false ? 'a read' : `the answer ${verification.answerProves}; else a read`,
     'read back': `from ${seconds(verification.afterMs)} on, drift after ${seconds(verification.withinMs)}`,
     'listings a read': String(readBatch),
+    'columns of a table of listings': columnsOf(listing),
     'counts its own sales': countsSold ?? 'no',
     'tells what is not for sale': tellsInactive ? 'yes' : 'no',
     orders,
@@ -26,6 +27,12 @@ export function rowsOf(profile: ChannelProfile): Record<string, string> {
     notifications,
     bulk,
   };
+}
+
+/** `plumb listings import --csv` takes them. */
+function columnsOf({ fields, open, idOf }: ListingShape): string {
+  const named = Object.entries(fields).map(([name, { is, needed }]) => `\`${name}\` (${needed ? is : `${is}; may be left out`})`);
+  return ['`sku`', ...(idOf ? [] : ['`listing` (its id)']), ...named, ...(open ? ['and every field that the mapping reads'] : [])].join(', ');
 }
 
 /** Where the tables stand in docs/channels.md and README.md. */

@@ -36,6 +36,7 @@ export interface ChannelProfile {
   };
   /** Listings of one read call, at most. */
   readBatch: number;
+  listing: ListingShape;
   /** What the channel counts of its own sales; left out: nothing. */
   countsSold?: string;
   /** Whether the list of listings tells that an offer cannot be bought. */
@@ -58,6 +59,16 @@ export interface ChannelProfile {
   /** The feed of many raises that an account may switch on. */
   feed?: string;
   questions: readonly Question[];
+}
+
+/** What a table of listings must tell of each, beside its SKU. */
+export interface ListingShape {
+  /** The fields that address a listing. One that is not `needed` is learnt by the first read, or is not there for some listings. */
+  fields: Readonly<Record<string, { is: string; needed?: true }>>;
+  /** Other fields are taken as they are. */
+  open?: true;
+  /** The id that follows from SKU and fields; left out: the table must tell it. */
+  idOf?(sku: string, fields: Readonly<Record<string, string>>): string;
 }
 
 /**

@@ -11,6 +11,7 @@ export const amazonProfile: ChannelProfile = {
   },
   verification: { answerProves: false, afterMs: 30_000, withinMs: 900_000 },
   readBatch: 20,
+  listing: { fields: { productType: { is: 'its product type; `settings.productType` counts where it is not known' } }, idOf: sku => sku },
   tellsInactive: true,
   orders: 'search by last update, polls overlap by 5 min, Pending orders included; complete to what Amazon says, 2 min ago; one that changes again within those may come later (A3 of docs/exposure.md)',
   rates: 'token bucket per operation; `x-amzn-RateLimit-Limit` where it comes, the published figure where it does not; a 429 brings no wait',

@@ -11,6 +11,14 @@ export const ebayProfile: ChannelProfile = {
   },
   verification: { answerProves: false, afterMs: 1_000, withinMs: 60_000 },
   readBatch: 25,
+  listing: {
+    fields: {
+      offerIds: { is: 'ids of its published offers, with commas between' },
+      itemId: { is: 'the item\'s number, of a listing that the Trading API keeps' },
+      variation: { is: 'of such a listing, the variation\'s SKU' },
+    },
+    idOf: (sku, { itemId, variation }) => (itemId === undefined ? sku : variation === undefined ? itemId : `${itemId}/${variation}`),
+  },
   countsSold: '`soldQuantity` of each published offer, `QuantitySold` of a listing of the Trading API',
   tellsInactive: true,
   orders: 'by last modification, polls overlap by 2 min, complete to 1 min ago; unpaid orders may be missing',

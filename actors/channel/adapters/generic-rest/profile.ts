@@ -7,6 +7,7 @@ export const genericRestProfile: ChannelProfile = {
   write: { kinds: ['swap', 'version', 'set', 'gross'], batch: 1_000, spares: 'the mapping\'s request holds what is sent, and nothing else is' },
   verification: { answerProves: 'where the mapping\'s row has a quantity', afterMs: 1_000, withinMs: 60_000 },
   readBatch: 1_000,
+  listing: { fields: {}, open: true },
   countsSold: 'where the mapping\'s row has `sold`',
   tellsInactive: true,
   orders: 'by update, polls overlap by 5 min, complete to 1 min ago, or as the mapping says',

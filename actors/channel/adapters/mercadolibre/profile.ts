@@ -1,5 +1,6 @@
 /** Mercado Libre's abilities and open questions. */
 import type { ChannelProfile } from '../../profile.ts';
+import { listingId } from './ways.ts';
 
 export const mercadolibreProfile: ChannelProfile = {
   channel: 'mercadolibre',
@@ -11,6 +12,17 @@ export const mercadolibreProfile: ChannelProfile = {
   },
   verification: { answerProves: 'where it shows the quantity or a new version', afterMs: 1_000, withinMs: 30_000 },
   readBatch: 20,
+  listing: {
+    fields: {
+      itemId: { is: 'the item', needed: true },
+      way: { is: 'how it is written: `item`, `variations`, `selling_address` or `seller_warehouse`', needed: true },
+      variationId: { is: 'of a variation' },
+      userProductId: { is: 'of a user product' },
+      storeId: { is: 'of a user product in a seller\'s warehouse' },
+      networkNodeId: { is: 'of the same' },
+    },
+    idOf: (_, { itemId, variationId, userProductId }) => (variationId === undefined ? userProductId ?? itemId! : listingId(itemId!, variationId)),
+  },
   countsSold: '`sold_quantity` of an item or variation that shares its stock with no other; in answers to writes too',
   tellsInactive: true,
   orders: 'by last update, polls overlap by 10 min, complete to 1 min ago; every status counts until it is cancelled',

@@ -11,6 +11,13 @@ export const shopifyProfile: ChannelProfile = {
   },
   verification: { answerProves: 'where it tells the quantity after the change', afterMs: 2_000, withinMs: 60_000 },
   readBatch: 100,
+  listing: {
+    fields: {
+      inventoryItemId: { is: '`gid://shopify/InventoryItem/...`', needed: true },
+      locationId: { is: 'that of the account\'s settings', needed: true },
+    },
+    idOf: (_, { inventoryItemId }) => inventoryItemId!,
+  },
   tellsInactive: true,
   orders: 'by update, polls overlap by 5 min, complete to 1 min ago',
   rates: 'one bucket of query cost; each answer tells what it holds, its size and its pace',

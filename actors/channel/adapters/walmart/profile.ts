@@ -11,6 +11,7 @@ export const walmartProfile: ChannelProfile = {
   },
   verification: { answerProves: false, afterMs: 5_000, withinMs: 120_000 },
   readBatch: 1,
+  listing: { fields: { shipNode: { is: 'the ship node, where the account\'s settings name one' } }, idOf: sku => sku },
   tellsInactive: false,
   orders: 'by last modification, polls overlap by 5 min, complete to 1 min ago; one line per unit',
   rates: 'token bucket per operation of one minute; `x-current-token-count` and `x-next-replenish-time` correct it',
