@@ -6,9 +6,11 @@ import { importListings } from '../import.ts';
 import { checkAccount } from './checks.ts';
 import { drain } from './drain.ts';
 import { obeyGolive } from './golive.ts';
+import { rowsOf } from './import-rows.ts';
+import type { ImportRecord } from './importing.ts';
 import type { Desk } from './ports.ts';
 
-const commands = 'import, import start <who>, import state, freeze <who>, drain <who>, resume <who>, retry <sku>, nudge <hint>, watched, held, release or drop <zero|raise> <who>, stage, stage <connect|shadow> <who>, golive check <slice>, golive <slice> <who>, look, compare <page>';
+const commands = 'import, import start <who>, import table <table> <who>, import rows <rows>, import state, freeze <who>, drain <who>, resume <who>, retry <sku>, nudge <hint>, watched, held, release or drop <zero|raise> <who>, stage, stage <connect|shadow> <who>, golive check <slice>, golive <slice> <who>, look, compare <page>';
 
 /** Carries out one command (`commands`). Answers `{ ok: true, … }` or `{ ok: false, error }`; never throws. */
 export async function obey(desk: Desk, command: string): Promise<object> {
@@ -28,6 +30,9 @@ export async function obey(desk: Desk, command: string): Promise<object> {
       default: {
         const begin = /^import start (.+)$/.exec(command);
         if (begin) return { ok: true, import: await desk.importing().begin(begin[1]!) };
+        const table = /^import table (\{.*\}) (.+)$/.exec(command);
+        if (table) return { ok: true, import: await beginTable(desk, JSON.parse(table[1]!), table[2]!) };
+        if (command.startsWith(rowsWord)) return { ok: true, import: await takeRows(desk, JSON.parse(command.slice(rowsWord.length))) };
         const stop = /^(freeze|resume|drain)(?: (.+))?$/.exec(command);
         if (stop) return await obeyStop(desk, stop[1] as 'freeze' | 'resume' | 'drain', stop[2] ?? 'somebody over NATS');
         const decision = /^(release|drop) (zero|raise) (.+)$/.exec(command);
@@ -45,6 +50,7 @@ export async function obey(desk: Desk, command: string): Promise<object> {
   }
 }
 
+const rowsWord = 'import rows ';
 const retryOf = 'retry ';
 const nudgeOf = 'nudge ';
 
@@ -54,6 +60,22 @@ function nudge(desk: Desk, hint: string): object {
   const names = listings === undefined ? [] : listings;
   if (!Array.isArray(names) || names.some(name => typeof name !== 'string')) return { ok: false, error: `nudge: listings: a list of names is wanted, got ${JSON.stringify(listings)}` };
   return { ok: true, orders: orders === true, listings: desk.nudge({ orders: orders === true, listings: names as string[], ...(feeds === true && { feeds }) }) };
+}
+
+/** @param given `{"digest":"…","of":1200}`: a table of listings, and how many rows it has */
+function beginTable(desk: Desk, { digest, of }: { digest?: unknown; of?: unknown }, by: string): Promise<ImportRecord> {
+  if (typeof digest !== 'string' || digest === '') throw new RangeError(`import table: digest: must be a text that is not empty, got ${JSON.stringify(digest)}`);
+  return desk.importing().beginTable(digest, wholeOf('import table: of', of, 1), by);
+}
+
+/** @param given `{"from":0,"rows":[{"id":"…","sku":"…","fields":{}}]}` */
+function takeRows(desk: Desk, { from, rows }: { from?: unknown; rows?: unknown }): Promise<ImportRecord> {
+  return desk.importing().rows(wholeOf('import rows: from', from, 0), rowsOf(rows));
+}
+
+function wholeOf(name: string, value: unknown, least: number): number {
+  if (!Number.isSafeInteger(value) || Number(value) < least) throw new RangeError(`${name}: must be a whole number from ${least} on, got ${JSON.stringify(value)}`);
+  return value as number;
 }
 
 /** Writing stops, or everything goes to zero, or all is as it was. */

@@ -1,12 +1,14 @@
 /**
  * An import that goes on in the background: page by page, with the place where it stands kept in the account's own record,
- * so that a next owner takes it up there. What cannot be linked is told with its reason.
+ * so that a next owner takes it up there. What cannot be linked is told with its reason. Rows of a table are handed in by
+ * whoever has the file, some at a time, and the record tells how many are in.
  */
-import type { Operation, Reading } from '../../actors/channel/adapter.ts';
+import type { Listing, Operation, Reading } from '../../actors/channel/adapter.ts';
 import { OwnedRecord } from '../owned-record.ts';
 import { linkListing } from '../import.ts';
 import { channelRecord, keyFor, listingSubject } from '../subjects.ts';
 import { checkAccount } from './checks.ts';
+import { readRows } from './import-rows.ts';
 import type { Desk } from './ports.ts';
 
 /** A listing that was not linked. `duplicate`: another listing of the account has its SKU, and was there first. */
@@ -19,6 +21,8 @@ export interface ImportRecord {
   endedAt?: number;
   /** Of the next page. */
   cursor?: string;
+  /** Of a table: which one, how many rows it has, and those rejected of the ones that were handed in last, by their place. */
+  table?: { digest: string; of: number; rejected: { at: number; why: string }[] };
   seen: number;
   linked: number;
   /** The first ones, and how many there are. */
@@ -64,21 +68,62 @@ export class Importing {
   /** Goes on with what a former owner had begun. */
   resume(): void {
     if (!this.#state || this.#state.endedAt !== undefined || this.#isRunning) return;
+    if (this.#state.table) return void (this.#isTakenUp = true);
     this.#isTakenUp = this.#state.seen > 0;
     this.#run();
   }
 
-  /** Begins one, or goes on with the one that has not ended. */
+  /** Begins one, or goes on with the one that has not ended; a table that was not handed in to its end is given up. */
   async begin(by: string): Promise<ImportRecord> {
-    if (!this.#state || this.#state.endedAt !== undefined) {
-      this.#state = { v: 1, by, beganAt: Date.now(), seen: 0, linked: 0, unlinked: [], unlinkedCount: 0, refused: [] };
-      this.#here.clear();
-      this.#isTakenUp = false;
-      await this.#store();
-      await this.#desk.journal.recorded('import', by);
-    }
+    if (!this.#state || this.#state.endedAt !== undefined || this.#state.table) await this.#new({ by });
     this.#run();
-    return this.#state;
+    return this.#state!;
+  }
+
+  /**
+   * Begins with a table, or goes on with it where it has not ended.
+   *
+   * @param of its rows
+   * @throws {Error} while the channel's own list is gone through
+   */
+  async beginTable(digest: string, of: number, by: string): Promise<ImportRecord> {
+    const { table, endedAt } = this.#state ?? {};
+    if (this.#state && endedAt === undefined && !table) throw new Error(`the list of the channel is being imported, ${this.#state.seen} listings of it so far: ask again when that has ended`);
+    if (endedAt !== undefined || table?.digest !== digest) await this.#new({ by, table: { digest, of, rejected: [] } });
+    return this.#state!;
+  }
+
+  /**
+   * Takes the next rows of the table. Rows that are not the next ones, or come while others are read, change nothing: what
+   * the record tells is where to go on.
+   *
+   * @param from place of the first of them
+   * @throws {Error} when no table was begun with
+   */
+  async rows(from: number, listings: readonly Listing[]): Promise<ImportRecord> {
+    const { table, endedAt, seen } = this.#state ?? {};
+    if (!table || endedAt !== undefined) throw new Error('no table of listings is being imported: begin again');
+    if (from !== seen || this.#isRunning) return this.#state!;
+    this.#isRunning = true;
+    try {
+      await this.#takeRows(table, listings);
+    } catch (error) {
+      this.#desk.ports.log.warn({ err: error, account: this.#desk.ports.account }, 'rows of listings could not be imported');
+      this.#state = { ...this.#state!, trouble: (error as Error).message };
+    } finally {
+      this.#isRunning = false;
+    }
+    return this.#state!;
+  }
+
+  /** @throws {Error} while rows of a table are read */
+  async #new(more: Pick<ImportRecord, 'by' | 'table'>): Promise<void> {
+    if (this.#isRunning) throw new Error('rows of a table are being read: ask again');
+    this.#state = { v: 1, beganAt: Date.now(), seen: 0, linked: 0, unlinked: [], unlinkedCount: 0, refused: [], ...more };
+    this.#here.clear();
+    this.#isTakenUp = false;
+    await this.#store();
+    await this.#desk.journal.recorded('import', more.by, more.table && { table: more.table.digest, of: more.table.of });
   }
 
   #run(): void {
@@ -89,10 +134,7 @@ export class Importing {
 
   async #pages(): Promise<void> {
     const { ports: { adapter, account, log }, isOver, call } = this.#desk;
-    if (this.#state!.seen === 0 && adapter.checks) {
-      const refused = await checkAccount(this.#desk, () => this.#pay(adapter.checks!.operation));
-      this.#state = { ...this.#state!, refused: refused.map(({ name, told }) => `${name}: ${told}`) };
-    }
+    if (this.#state!.seen === 0) await this.#check();
     while (!isOver() && this.#state!.endedAt === undefined) {
       try {
         const { cursor } = this.#state!;
@@ -112,31 +154,67 @@ export class Importing {
     }
   }
 
+  /** What the account does not allow. */
+  async #check(): Promise<void> {
+    const { checks } = this.#desk.ports.adapter;
+    if (!checks) return;
+    const refused = await checkAccount(this.#desk, () => this.#pay(checks.operation));
+    this.#state = { ...this.#state!, refused: refused.map(({ name, told }) => `${name}: ${told}`) };
+  }
+
+  async #takeRows(table: NonNullable<ImportRecord['table']>, listings: readonly Listing[]): Promise<void> {
+    if (this.#state!.seen === 0) await this.#check();
+    const rejected: { at: number; why: string }[] = [];
+    const unlinked: Unlinked[] = [];
+    for (const [n, outcome] of (await readRows(this.#desk, this.#pay, listings)).entries()) {
+      const { id, sku } = listings[n]!;
+      const not = outcome.kind === 'read' ? await this.#link(outcome.reading)
+        : outcome.kind === 'duplicate' ? duplicate(id, sku, outcome.first)
+          : outcome.kind === 'linked' && (this.#here.get(sku) ?? id) !== id ? duplicate(id, sku, this.#here.get(sku)!) : undefined;
+      if (outcome.kind === 'linked' && !not) this.#here.set(sku, id);
+      if (not) unlinked.push(not);
+      const why = outcome.kind === 'rejected' ? outcome.why : not?.why;
+      if (why !== undefined) rejected.push({ at: this.#state!.seen + n, why });
+    }
+    this.#add(listings.length, unlinked, rejected.length - unlinked.length);
+    const { trouble: _over, ...state } = this.#state!;
+    this.#state = { ...state, table: { ...table, rejected }, ...(state.seen >= table.of && { endedAt: Date.now() }) };
+    await this.#store();
+  }
+
   async #take(readings: readonly Reading[]): Promise<void> {
     const unlinked: Unlinked[] = [];
-    let linked = 0;
     for (const reading of readings) {
-      const { id, sku } = reading.listing;
-      const first = this.#here.get(sku) ?? await this.#linkedBefore(sku);
-      if (first !== undefined && first !== id) {
-        unlinked.push({ listing: id, sku, kind: 'duplicate', why: `listing ${first} has the same SKU and was there first` });
-        continue;
-      }
-      this.#here.set(sku, id);
-      const { ports, journal } = this.#desk;
-      if (await linkListing({ ...ports, publish: (name, fact, told) => journal.fact(name, fact, told) }, reading)) linked += 1;
-      else unlinked.push({ listing: id, sku, kind: 'unnamed', why: 'its SKU is empty, broken or too long' });
+      const not = await this.#link(reading);
+      if (not) unlinked.push(not);
     }
-    const state = this.#state!;
+    this.#add(readings.length, unlinked);
+  }
+
+  /** @returns why it was not */
+  async #link(reading: Reading): Promise<Unlinked | undefined> {
+    const { id, sku } = reading.listing;
+    const first = this.#here.get(sku) ?? await this.#linkedBefore(sku);
+    if (first !== undefined && first !== id) return duplicate(id, sku, first);
+    this.#here.set(sku, id);
+    const { ports, journal } = this.#desk;
+    const isLinked = await linkListing({ ...ports, publish: (name, fact, told) => journal.fact(name, fact, told) }, reading);
+    return isLinked ? undefined : { listing: id, sku, kind: 'unnamed', why: 'its SKU is empty, broken or too long' };
+  }
+
+  /** @param refused rows of a table that name no listing to link */
+  #add(seen: number, unlinked: readonly Unlinked[], refused = 0): void {
     for (const { listing, sku, kind, why } of unlinked) {
       if (kind === 'duplicate') this.#desk.journal.dead({ class: 'listing', sku: keyFor(sku), code: `duplicate:${listing}`, message: `listing ${listing} is not linked: ${why}`, heals: 'another SKU of one of the two listings, or its end, and then an import' });
     }
+    const state = this.#state!;
+    const not = unlinked.length + refused;
     this.#state = {
       ...state,
-      seen: state.seen + readings.length,
-      linked: state.linked + linked,
+      seen: state.seen + seen,
+      linked: state.linked + seen - not,
       unlinked: [...state.unlinked, ...unlinked].slice(0, unlinkedMost),
-      unlinkedCount: state.unlinkedCount + unlinked.length,
+      unlinkedCount: state.unlinkedCount + not,
     };
   }
 
@@ -155,4 +233,8 @@ export class Importing {
       if (saved === 'lost' || tries === storeTries) throw new Error('the import could not be stored');
     }
   }
+}
+
+function duplicate(listing: string, sku: string, first: string): Unlinked {
+  return { listing, sku, kind: 'duplicate', why: `listing ${first} has the same SKU and was there first` };
 }

@@ -87,7 +87,8 @@ export class Shop {
   readonly lost: string[] = [];
   readonly #ground: Ground;
   readonly #options: ShopOptions;
-  readonly #adapter: ChannelAdapter;
+  /** As the owner has it, beneath what it puts around it. */
+  readonly adapter: ChannelAdapter;
   readonly #tokens = new Map<string, TokenSet>();
   /** Position of the last count of each SKU. */
   readonly #positions = new Map<string, number>();
@@ -115,7 +116,7 @@ export class Shop {
       timeScale: options.scale ?? 60,
       tokens: { load: async account => this.#tokens.get(account), save: async (account, tokens) => void this.#tokens.set(account, tokens) },
     });
-    this.#adapter = options.around?.(adapter) ?? adapter;
+    this.adapter = options.around?.(adapter) ?? adapter;
   }
 
   sku(name: string): string {
@@ -127,7 +128,7 @@ export class Shop {
     const { nc, publisher, records } = this.#ground;
     const tap = new Tap(nc, log, `test-${this.account}`);
     const owner = new AccountOwner({
-      account: this.account, node: 'test', adapter: this.#adapter, limits: this.#options.limits, stage: 'live', rule: { buffer: 0 },
+      account: this.account, node: 'test', adapter: this.adapter, limits: this.#options.limits, stage: 'live', rule: { buffer: 0 },
       times: { ...quick, ...this.#options.times },
       governor: { windowMs: 60_000, zero: { share: 1, least: 100 }, raise: { share: 1, least: 100 } },
       nc, publisher, records, tap, log,
