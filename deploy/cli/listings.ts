@@ -18,9 +18,11 @@ export function listingsCommand(): Command {
   listings.command('import')
     .description('Reads the whole list of listings of an account, and links each to its SKU. Writes nothing to the channel.')
     .argument('<account>', 'its name, or all')
+    .option('--csv <file>', 'the listings of this table, not the channel\'s own list; docs/channels.md names each channel\'s columns')
+    .option('--rejected <file>', 'where rows that were not linked go, with reasons (default: the file\'s name and .rejected.csv)')
     .option('--by <name>', 'who does it, for the journal', userInfo().username)
     .option(...natsFlag)
-    .addHelpText('after', '\nIt goes on at the node when this command is interrupted, and with a next node from the page where it stood: ask again to\nsee how far it is. Exit code 1 when listings could not be linked, or the account does not allow what is needed.')
+    .addHelpText('after', '\nIt goes on at the node when this command is interrupted, and with a next node from the page where it stood: ask again to\nsee how far it is. With --csv give the same file again: it goes on at the row where it stood. Exit code 1 when listings could not be linked, or the account does not allow what is needed.')
     .action(importAll);
   listings.command('match')
     .description('Listings by how they match SKUs that sources have counted: matched, unmatched, ambiguous, duplicate; and SKUs without a listing.')
@@ -32,7 +34,14 @@ export function listingsCommand(): Command {
   return listings;
 }
 
-async function importAll(which: string, { by, ...options }: Nats & { by: string }): Promise<void> {
+async function importAll(which: string, { by, csv, rejected, ...options }: Nats & { by: string; csv?: string; rejected?: string }): Promise<void> {
+  if (csv !== undefined) {
+    if (which === 'all') throw new UsageError('--csv is the table of one account: give its name, got all');
+    if (rejected === csv) throw new UsageError(`--rejected: must be another file than that of --csv, got ${rejected}`);
+    const { importTable } = await import('./listings-import.ts');
+    return withBroker(options, 'plumb listings', connection => importTable(connection, which, csv, rejected ?? `${csv}.rejected.csv`, by));
+  }
+  if (rejected !== undefined) throw new UsageError('--rejected is for rows of a table: give --csv too');
   await withBroker(options, 'plumb listings', async connection => {
     const failed: string[] = [];
     for (const account of await accountsOf(connection, which)) {

@@ -104,7 +104,9 @@ test('docs/go-live.md is walked from an empty store to live, beside another tool
     const { stdout, stderr } = await plumb(...command);
     t.regex(stdout, /ebay-us +. connect +. nothing/, stderr);
   }
+  await writeFile(join(folder, 'listings.csv'), 'sku\n85123A\nSKU-0\n');
   const imported = await walk(2);
+  t.regex(imported.get('listings import ebay-us --csv listings.csv')!, /ebay-us: 2 rows, 2 linked, 0 not/);
   t.regex(imported.get('listings import ebay-us')!, /ebay-us: 26 listings read, 26 linked, 0 not/);
   t.is((await plumb('listings', 'import', 'shop-eu')).code, 0);
 

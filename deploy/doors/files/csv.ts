@@ -10,6 +10,8 @@ export interface CsvShape {
   delimiter: string;
   /** Names of the columns, where the file has no header. */
   columns?: readonly string[] | undefined;
+  /** Told of the file's own header, before its first row; what it throws ends the reading. */
+  onHeader?(names: readonly string[]): void;
 }
 
 /** `line` is its first one, counted from 1. */
@@ -26,7 +28,7 @@ const linesMost = 100;
 const shownMost = 2_000;
 
 /** @throws {CsvError} when the header is none */
-export async function* rowsOf(lines: AsyncIterable<Line>, { delimiter, columns }: CsvShape): AsyncGenerator<CsvRow> {
+export async function* rowsOf(lines: AsyncIterable<Line>, { delimiter, columns, onHeader }: CsvShape): AsyncGenerator<CsvRow> {
   let names = columns === undefined ? undefined : checked(columns, delimiter);
   const fits = (raw: string): boolean => {
     const fields = fieldsOf(raw, delimiter);
@@ -37,6 +39,7 @@ export async function* rowsOf(lines: AsyncIterable<Line>, { delimiter, columns }
     if (names === undefined) {
       if (typeof read === 'string') throw new CsvError(`line ${line}: the header ${read}`);
       names = checked(read, delimiter);
+      onHeader?.(names);
     } else if (typeof read === 'string') {
       yield { line, raw: raw.slice(0, shownMost), reason: read };
     } else if (read.length !== names.length) {
