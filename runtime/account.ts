@@ -29,6 +29,7 @@ import { Quotas } from './account/quotas.ts';
 import { Reads } from './account/reads.ts';
 import { gated } from './account/gate.ts';
 import { Importing } from './account/importing.ts';
+import { named, Names } from './account/names.ts';
 import { SecondMaster } from './account/second-master.ts';
 import { Shadow } from './account/shadow.ts';
 import { Stage } from './account/stage.ts';
@@ -63,6 +64,7 @@ export class AccountOwner implements Owned {
   readonly #subscriptions: Subscription[] = [];
   #desk!: Desk;
   readonly #stage: Stage;
+  readonly #names: Names;
   #shadow!: Shadow;
   #importing!: Importing;
   #masters: SecondMaster | undefined;
@@ -90,7 +92,8 @@ export class AccountOwner implements Owned {
 
   constructor(ports: AccountPorts) {
     this.#stage = new Stage({ ...ports, begin: ports.stage });
-    this.#p = { ...ports, adapter: gated(ports.adapter, ports.account, sku => this.#stage.isLive(sku)) };
+    this.#names = new Names(ports);
+    this.#p = { ...ports, adapter: gated(named(ports.adapter, this.#names), ports.account, sku => this.#stage.isLive(sku)) };
     const { account, adapter, records, times, onLost } = this.#p;
     this.#pairs = new Pairs(settlesWithin(times));
     this.#pending = new Pending({ lacksReading: sku => (adapter.needsReading && this.#lacksReading(sku)) || this.#findings.isMissing(sku), applied: sku => this.#pairs.get(sku)?.applied ?? Infinity, heldUntil: job => this.#bulk?.heldUntil(job) ?? 0, isMuted: sku => !this.#stage.isLive(sku), proofWithinMs });
@@ -111,7 +114,7 @@ export class AccountOwner implements Owned {
   /** @throws {PublishError} when the former owner's record cannot be read */
   async start(): Promise<void> {
     const { account, limits, log, loss, membership, nc, tap } = this.#p;
-    const [left] = await Promise.all([this.#record.load(), this.#findings.load(), this.#stage.load()]);
+    const [left] = await Promise.all([this.#record.load(), this.#findings.load(), this.#stage.load(), this.#names.load()]);
     this.#counts = { ...noCounts, ...left?.counts };
     const cells = (): Cells => this.#cells;
     const shadow = (): Shadow => this.#shadow;
@@ -130,6 +133,9 @@ export class AccountOwner implements Owned {
       isOver: () => this.#stopping,
       holds: () => this.#holds,
       importing: () => this.#importing,
+      names: this.#names,
+      retell: () => this.#orders.again(),
+      isRetelling: () => this.#orders.isAgain,
       stage: this.#stage,
       get shadow() { return shadow(); },
       recast: () => this.#recast(),
@@ -164,7 +170,8 @@ export class AccountOwner implements Owned {
       skuOf: name => this.#skuOf(name),
       publish: (sku, id, fact, correlation) => {
         if (!this.#stage.isLive(sku)) this.#shadow.ordered(sku, fact as OrderFact);
-        return this.#journal.fact(sku, id, fact, correlation);
+        // The broker takes an id once: under its former SKU the line was told already.
+        return this.#journal.fact(sku, this.#names.of(sku) ? `${id}:${sku}` : id, fact, correlation);
       },
     }, left?.unmapped);
     // What the broker lost may have been orders: those are read again that the adapter's window holds.
@@ -244,9 +251,9 @@ export class AccountOwner implements Owned {
     const now = Date.now();
     // That one was missed says nothing for those that come by themselves.
     if (!missed) this.#watchman.notified(now);
-    const told = new Set(listings.flatMap(name => this.#skuOf(name) ?? []));
+    const told = new Set(listings.flatMap(name => this.#skuOf(this.#names.skuOf(name)) ?? []));
     // Vendors name listings by ids that are not always those we link by, such as an item of a user product.
-    const others = new Set(listings.filter(name => this.#skuOf(name) === undefined));
+    const others = new Set(listings.filter(name => this.#skuOf(this.#names.skuOf(name)) === undefined));
     if (others.size > 0) {
       for (const pair of this.#pairs.values()) if (Object.values(pair.listing.fields).some(id => others.has(id))) told.add(pair.sku);
     }

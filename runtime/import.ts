@@ -38,8 +38,12 @@ export async function importListings({ pay, call, ...ports }: ImportPorts): Prom
   return count;
 }
 
-/** @returns false for a SKU that has no subject: people are told */
-export async function linkListing({ account, adapter, publisher, rule, publish }: Omit<ImportPorts, 'pay' | 'call'>, { listing: { id, sku, fields }, quantity }: Reading): Promise<boolean> {
+/**
+ * @param reading its quantity is what the channel shows, where that is known
+ * @returns false for a SKU that has no subject: people are told
+ */
+export async function linkListing({ account, adapter, publisher, rule, publish }: Omit<ImportPorts, 'pay' | 'call'>, reading: Pick<Reading, 'listing'> & { quantity: number | undefined }): Promise<boolean> {
+  const { listing: { id, sku, fields }, quantity } = reading;
   if (keyFor(sku) !== sku) {
     await perform(publisher, [{
       to: ['dead', 'listing', account, keyFor(sku)],
@@ -52,7 +56,8 @@ export async function linkListing({ account, adapter, publisher, rule, publish }
     }]);
     return false;
   }
-  await publisher.publish(listingSubject(account, sku), encodeJson({ account, id, sku, fields, rule, shown: quantity, at: Date.now() }));
-  await publish(sku, `link:${account}:${sku}:${Date.now()}`, { type: 'listing.linked', account, listing: { id, fields }, gross: adapter.gross, rule, shown: quantity });
+  const shown = quantity === undefined ? {} : { shown: quantity };
+  await publisher.publish(listingSubject(account, sku), encodeJson({ account, id, sku, fields, rule, ...shown, at: Date.now() }));
+  await publish(sku, `link:${account}:${sku}:${Date.now()}`, { type: 'listing.linked', account, listing: { id, fields }, gross: adapter.gross, rule, ...shown });
   return true;
 }

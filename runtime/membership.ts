@@ -2,13 +2,13 @@
  * Who is alive: each node renews its key in a KV bucket every second; one not heard for the TTL is gone. Time is
  * measured by this process's monotonic clock alone, so a wrong wall clock changes nothing.
  */
-import { headers } from 'nats';
 import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
 import type { BrokerClock } from './clock.ts';
 import { encodeJson } from './codec.ts';
 import type { Publisher } from './publisher.ts';
 import { Reader } from './reader.ts';
+import { deletion } from './records.ts';
 import { onReconnect } from './reconnect.ts';
 import type { StreamMessage } from './stream-message.ts';
 import { memberSubject, streams, unescapeKey } from './subjects.ts';
@@ -111,9 +111,7 @@ export class Membership {
     clearInterval(this.#timer);
     this.#forget();
     this.#renewedAt = -Infinity;
-    const meta = headers();
-    meta.set('KV-Operation', 'DEL');
-    await this.#ports.publisher.publish(memberSubject(this.node), new Uint8Array(), meta).catch(() => undefined);
+    await this.#ports.publisher.publish(memberSubject(this.node), new Uint8Array(), deletion()).catch(() => undefined);
     await this.#reader?.stop();
   }
 

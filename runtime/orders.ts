@@ -24,6 +24,7 @@ const unmappedMax = 1_000;
 
 export class OrderIntake {
   readonly #p: OrderIntakePorts;
+  /** By id, with the SKU that was told of it: a listing may become another SKU's. */
   readonly #told = new Map<string, OrderLine>();
   /** Lines of listings that are not linked, by id, as last read. */
   readonly #unmapped: Map<string, OrderLine>;
@@ -70,9 +71,10 @@ export class OrderIntake {
       await this.#setAside(line, id);
       return 0;
     }
-    const facts = factsOf(line, this.#told.get(id), account, id);
+    const told = this.#told.get(id);
+    const facts = factsOf(line, told?.sku === sku ? told : undefined, account, id);
     await Promise.all(facts.map(each => publish(sku, `${each.type}:${id}:${each.units}`, each, id)));
-    remember(this.#told, id, line, rememberedMax);
+    remember(this.#told, id, line.sku === sku ? line : { ...line, sku }, rememberedMax);
     if (this.#unmapped.has(line.id)) {
       // Let go of when people are told: a broker that is away must not leave the letter open for ever.
       await this.#mapped(line, id, sku);

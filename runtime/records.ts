@@ -2,6 +2,8 @@
  * Records in KV: read from the stream's leader, written by compare-and-set on their own key. The revision of a
  * record is its sequence in the bucket's stream; 0 means that there is none.
  */
+import { headers } from 'nats';
+import type { MsgHdrs } from 'nats';
 import { encodeJson } from './codec.ts';
 import { lastMessage } from './last-message.ts';
 import type { Publisher } from './publisher.ts';
@@ -21,6 +23,13 @@ export class RecordError extends Error {
     super(message, { cause });
     this.revision = revision;
   }
+}
+
+/** Of a message without a body: the record is there no more. */
+export function deletion(): MsgHdrs {
+  const meta = headers();
+  meta.set('KV-Operation', 'DEL');
+  return meta;
 }
 
 export class Records {

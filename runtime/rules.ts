@@ -10,7 +10,7 @@ import { PublishError } from './publisher.ts';
 import type { Publisher } from './publisher.ts';
 import { readAll } from './read-all.ts';
 import type { Records } from './records.ts';
-import { ruleSubject, skuSubject, streams } from './subjects.ts';
+import { isNamesSubject, ruleSubject, skuSubject, streams } from './subjects.ts';
 
 /** As stored, one JSON value. */
 export interface StoredRule {
@@ -90,6 +90,7 @@ export interface Listed {
 export async function readListed(nc: NatsConnection): Promise<Listed[]> {
   const listed = new Map<string, Listed>();
   await readNewest(nc, streams.listings, '$KV.listing.>', (subject, value) => {
+    if (isNamesSubject(subject)) return;
     const { account, sku } = value as StoredListing | StoredRule;
     const key = JSON.stringify([account, sku]);
     const before = listed.get(key) ?? { account, sku };

@@ -92,6 +92,12 @@ export function skuSubject(sku: string): string {
 export const listingSubject = (account: string, sku: string): string => `$KV.listing.${escapeKey(account)}.${escapeKey(sku)}`;
 /** A rule that people set: beside the listings of its bucket, which have one token less. */
 export const ruleSubject = (account: string, sku: string): string => `$KV.listing.rules.${escapeKey(account)}.${escapeKey(sku)}`;
+/** SKUs that people have given listings of an account: one record, under a name that no SKU's token can have. */
+export const namesSubject = (account: string): string => `$KV.listing.names.${escapeKey(account)}._all`;
+
+export function isNamesSubject(subject: string): boolean {
+  return subject.startsWith('$KV.listing.names.') && subject.endsWith('._all');
+}
 
 /** What was compared of a SKU while an account is not live for it. */
 export const shadowSubject = (account: string, sku: string): string => `$KV.shadow.${escapeKey(account)}.${escapeKey(sku)}`;

@@ -6,13 +6,14 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import type { Config } from '../../config/config.ts';
+import type { NamesRecord } from '../../runtime/account/names.ts';
 import { headOf } from '../../runtime/archive/chain.ts';
 import type { ArchiveStore } from '../../runtime/archive/store.ts';
 import { inBatches } from '../../runtime/batches.ts';
 import { perform } from '../../runtime/perform.ts';
 import { Publisher } from '../../runtime/publisher.ts';
 import { Records } from '../../runtime/records.ts';
-import { keyFor, rebuildSubject, streams, unescapeKey } from '../../runtime/subjects.ts';
+import { isNamesSubject, keyFor, namesSubject, rebuildSubject, streams, unescapeKey } from '../../runtime/subjects.ts';
 import type { Rule } from '../../actors/sku/protocol.ts';
 import { archivedStreams } from '../archive/streams.ts';
 import { exposureSettings, longestLifeMs } from '../exposure-terms.ts';
@@ -20,6 +21,7 @@ import { makeAnew, refuseNodes } from './broker.ts';
 import { bucketIn, foldArchive, openTasksIn } from './fold.ts';
 import type { Folded } from './fold.ts';
 import { readListings } from './listings.ts';
+import type { AccountListings } from './listings.ts';
 import type { RebuildRecord } from './record.ts';
 import { tellAll } from './tell.ts';
 import type { SkuToTell } from './tell.ts';
@@ -71,8 +73,9 @@ export async function rebuild({ nc, config, archive, lostAt, discard, now, onPro
     const fold = clock();
     const accounts = await reading;
     const listings = clock();
-    const { skus, noKey } = joined(folded, accounts, config);
-    const kept = archive ? await keepBeside(archive, publisher) : { tasks: 0, rules: 0 };
+    const listed = archive ? await bucketIn(archive, streams.listings) : new Map<string, Buffer>();
+    const { skus, noKey } = joined(folded, accounts, config, listed);
+    const kept = archive ? await keepBeside(archive, publisher, listed) : { tasks: 0, rules: 0 };
     await tellAll({ publisher, run: begun.run, until, cap: config.exposure.cap, now }, skus, done => onProgress('SKUs', done, skus.length));
     // One that began meanwhile would have taken half of it for all.
     await refuseNodes(await jetstreamManager(nc));
@@ -109,12 +112,16 @@ function progressOf({ accounts }: Config, onProgress: RebuildOptions['onProgress
   };
 }
 
-function joined({ skus: known }: Folded, accounts: Awaited<ReturnType<typeof readListings>>, config: Config): { skus: SkuToTell[]; noKey: Unknown[] } {
+/** @param listed the bucket of listings, of which SKUs that people gave count here */
+export function joined({ skus: known }: Pick<Folded, 'skus'>, accounts: readonly AccountListings[], config: Pick<Config, 'accounts'>, listed: ReadonlyMap<string, Buffer>): { skus: SkuToTell[]; noKey: Unknown[] } {
   const all = new Map<string, SkuToTell>([...known].map(([sku, folded]) => [sku, { sku, known: folded, linked: [] }]));
   const noKey: Unknown[] = [];
   for (const { account, gross, readings } of accounts) {
     const rule = ruleOf(config, account);
-    for (const { listing: { id, sku, fields }, quantity } of readings) {
+    const given = listed.get(namesSubject(account));
+    const names = new Map(given && (JSON.parse(given.toString()) as NamesRecord).names.map(([listing, name, sku]) => [JSON.stringify([listing, name]), sku]));
+    for (const { listing: { id, sku: name, fields }, quantity } of readings) {
+      const sku = names.get(JSON.stringify([id, name])) ?? name;
       if (keyFor(sku) !== sku) {
         noKey.push({ what: 'no-key', account, sku, detail: `listing ${id} has a SKU that is empty, broken or too long to be kept` });
         continue;
@@ -128,17 +135,18 @@ function joined({ skus: known }: Folded, accounts: Awaited<ReturnType<typeof rea
 }
 
 /** What is not set is absent, not undefined. */
-function ruleOf({ accounts }: Config, account: string): Rule {
+function ruleOf({ accounts }: Pick<Config, 'accounts'>, account: string): Rule {
   return Object.fromEntries(Object.entries(accounts.find(each => each.account === account)!.rule).filter(([, value]) => value !== undefined)) as unknown as Rule;
 }
 
 const atOnce = 500;
 
-/** Rules with their versions, the settings of before, and tasks that were open. */
-async function keepBeside(archive: ArchiveStore, publisher: Publisher): Promise<{ tasks: number; rules: number }> {
+/** Rules with their versions, SKUs that people gave listings, the settings of before, and tasks that were open. */
+async function keepBeside(archive: ArchiveStore, publisher: Publisher, listed: ReadonlyMap<string, Buffer>): Promise<{ tasks: number; rules: number }> {
   const settings = await bucketIn(archive, streams.settings);
-  const rules = [...await bucketIn(archive, streams.listings)].filter(([subject]) => subject.startsWith('$KV.listing.rules.'));
-  const values = [...settings, ...rules];
+  const rules = [...listed].filter(([subject]) => subject.startsWith('$KV.listing.rules.'));
+  const names = [...listed].filter(([subject]) => isNamesSubject(subject));
+  const values = [...settings, ...rules, ...names];
   await inBatches(values, atOnce, ([subject, data]) => publisher.publish(subject, data));
   const tasks = await openTasksIn(archive);
   for (const { subject, body } of tasks) {

@@ -8,9 +8,10 @@ import { drain } from './drain.ts';
 import { obeyGolive } from './golive.ts';
 import { rowsOf } from './import-rows.ts';
 import type { ImportRecord } from './importing.ts';
+import { match, matchesOf } from './matching.ts';
 import type { Desk } from './ports.ts';
 
-const commands = 'import, import start <who>, import table <table> <who>, import rows <rows>, import state, freeze <who>, drain <who>, resume <who>, retry <sku>, nudge <hint>, watched, held, release or drop <zero|raise> <who>, stage, stage <connect|shadow> <who>, golive check <slice>, golive <slice> <who>, look, compare <page>';
+const commands = 'import, import start <who>, import table <table> <who>, import rows <rows>, import state, match <matches> <who>, match? <matches>, freeze <who>, drain <who>, resume <who>, retry <sku>, nudge <hint>, watched, held, release or drop <zero|raise> <who>, stage, stage <connect|shadow> <who>, golive check <slice>, golive <slice> <who>, look, compare <page>';
 
 /** Carries out one command (`commands`). Answers `{ ok: true, … }` or `{ ok: false, error }`; never throws. */
 export async function obey(desk: Desk, command: string): Promise<object> {
@@ -33,6 +34,8 @@ export async function obey(desk: Desk, command: string): Promise<object> {
         const table = /^import table (\{.*\}) (.+)$/.exec(command);
         if (table) return { ok: true, import: await beginTable(desk, JSON.parse(table[1]!), table[2]!) };
         if (command.startsWith(rowsWord)) return { ok: true, import: await takeRows(desk, JSON.parse(command.slice(rowsWord.length))) };
+        const matching = /^match(?:\? (\[.*\])| (\[.*\]) (.+))$/.exec(command);
+        if (matching) return { ok: true, matched: await match(desk, matchesOf(JSON.parse(matching[1] ?? matching[2]!)), matching[3]) };
         const stop = /^(freeze|resume|drain)(?: (.+))?$/.exec(command);
         if (stop) return await obeyStop(desk, stop[1] as 'freeze' | 'resume' | 'drain', stop[2] ?? 'somebody over NATS');
         const decision = /^(release|drop) (zero|raise) (.+)$/.exec(command);

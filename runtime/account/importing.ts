@@ -194,7 +194,7 @@ export class Importing {
   /** @returns why it was not */
   async #link(reading: Reading): Promise<Unlinked | undefined> {
     const { id, sku } = reading.listing;
-    const first = this.#here.get(sku) ?? await this.#linkedBefore(sku);
+    const first = this.#here.get(sku) ?? this.#desk.names.of(sku)?.listing ?? await this.#linkedBefore(sku);
     if (first !== undefined && first !== id) return duplicate(id, sku, first);
     this.#here.set(sku, id);
     const { ports, journal } = this.#desk;

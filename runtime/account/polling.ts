@@ -32,6 +32,9 @@ export class OrderPolling {
   #refusals = 0;
   /** The last poll was: what people were told of refusals is over. */
   #isAnswered = false;
+  /** Begun anew so often, and whether that is under way. */
+  #rounds = 0;
+  #isAgain = false;
 
   /** @param mayPoll false while what orders are mapped by is not known, or the account may be another node's */
   constructor(desk: Desk, intake: OrderIntake, marks: OrderMarks, mayPoll: () => boolean) {
@@ -50,6 +53,19 @@ export class OrderPolling {
   nudge(): void {
     this.#nudged = true;
     this.#wake();
+  }
+
+  /** Reads the adapter's window once more: some of its lines are another SKU's now. */
+  again(): void {
+    this.#rounds += 1;
+    this.#isAgain = true;
+    this.marks.cursor = undefined;
+    this.nudge();
+  }
+
+  /** Lines that were read before are being read once more. */
+  get isAgain(): boolean {
+    return this.#isAgain;
   }
 
   stop(): void {
@@ -83,6 +99,7 @@ export class OrderPolling {
     const { health, counts } = this.#desk;
     const call = this.#desk.call(limit, []);
     let refund = 0;
+    const round = this.#rounds;
     const page = await this.#intake.poll(this.marks.cursor, { ...call, onMeter: meter => {
       refund += meter.refund ?? 0;
       call.onMeter?.(meter);
@@ -90,7 +107,10 @@ export class OrderPolling {
     if (!this.#isAnswered) this.#desk.journal.healed('orders', this.#desk.ports.account, 'an order poll that was answered');
     this.#isAnswered = true;
     this.#refusals = 0;
-    this.marks.cursor = page.cursor;
+    if (round === this.#rounds) {
+      this.marks.cursor = page.cursor;
+      if (!page.more) this.#isAgain = false;
+    }
     this.marks.completeThrough = Math.max(this.marks.completeThrough, page.completeThrough);
     this.#desk.cells.ordersRead();
     this.#desk.shadow.ordersRead();

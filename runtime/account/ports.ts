@@ -22,6 +22,7 @@ import type { Cells } from './cells.ts';
 import type { Health } from './health.ts';
 import type { Holds } from './holds.ts';
 import type { Importing } from './importing.ts';
+import type { Names } from './names.ts';
 import type { Shadow } from './shadow.ts';
 import type { Stage } from './stage.ts';
 import type { WalkProgress } from './walk.ts';
@@ -103,6 +104,10 @@ export interface Desk {
   wake(delayMs: number): void;
   holds(): Holds;
   importing(): Importing;
+  readonly names: Names;
+  /** Reads orders of the adapter's window once more, since listings have become other SKUs'. */
+  retell(): void;
+  isRetelling(): boolean;
   readonly stage: Stage;
   readonly shadow: Shadow;
   /** What may be written was decided anew: listings that go live are looked at, the others wait. */

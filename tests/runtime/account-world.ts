@@ -207,7 +207,7 @@ export class Shop {
   }
 
   /** What people did to the whole account, in order. */
-  control(): Promise<{ op: string; by: string; listings?: number }[]> {
+  control(): Promise<{ op: string; by: string; listings?: unknown }[]> {
     return this.#all('ATTEMPT', `attempt.${escapeKey(this.account)}._control`);
   }
 
