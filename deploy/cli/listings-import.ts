@@ -1,18 +1,16 @@
 /** `plumb listings import --csv`: hands a table of listings to the account's owner, some rows at a time, and keeps what was rejected. */
-import { createHash } from 'node:crypto';
-import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import type { NatsConnection } from 'nats';
 import type { Listing } from '../../actors/channel/adapter.ts';
 import type { ImportRecord } from '../../runtime/account/importing.ts';
 import { profiles } from '../channels.ts';
-import { CsvError, rowsOf } from '../doors/files/csv.ts';
 import type { CsvRow } from '../doors/files/csv.ts';
 import { commandAccount } from './account-command.ts';
 import { stageOf } from './compare-tools.ts';
 import { FailedError, UsageError } from './exit.ts';
 import { fieldColumns, listingOf } from './listings-csv.ts';
 import { progress } from './progress.ts';
-import { csvLine, RowError } from './rules-csv.ts';
+import { RowError } from './rules-csv.ts';
+import { readRows, Rejects } from './table-file.ts';
 
 /** Rows that are handed in together. */
 const rowsMost = 50;
@@ -67,66 +65,18 @@ export async function importTable(connection: NatsConnection, account: string, f
 async function readTable(file: string, channel: string): Promise<Table> {
   const profile = profiles[channel];
   if (!profile) throw new FailedError(`${JSON.stringify(channel)} is no channel that this version knows`);
-  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => { throw new UsageError(`${file} cannot be read (${cause.code})`, { cause }); });
-  const lines = text.replace(/^\uFEFF/, '').split('\n');
-  const header: string[] = [];
   const rows: Table['rows'] = [];
   const broken: Table['broken'] = [];
-  try {
-    let columns: string[] | undefined;
-    const delimiter = [',', ';', '\t'].find(each => lines[0]!.includes(each)) ?? ',';
-    for await (const row of rowsOf(numbered(lines), { delimiter, onHeader: names => {
-      header.push(...names);
-      columns = fieldColumns(names, channel, profile.listing);
-    } })) {
-      try {
-        if ('reason' in row) throw new RowError(row.reason);
-        rows.push({ row, listing: listingOf(row.value, columns!, channel, profile.listing) });
-      } catch (error) {
-        if (!(error instanceof RowError)) throw error;
-        broken.push({ row, why: error.message });
-      }
+  let columns: string[] = [];
+  const { digest, header, rows: read } = await readRows(file, names => { columns = fieldColumns(names, channel, profile.listing); });
+  for (const row of read) {
+    try {
+      if ('reason' in row) throw new RowError(row.reason);
+      rows.push({ row, listing: listingOf(row.value, columns, channel, profile.listing) });
+    } catch (error) {
+      if (!(error instanceof RowError)) throw error;
+      broken.push({ row, why: error.message });
     }
-  } catch (error) {
-    if (error instanceof CsvError || error instanceof UsageError) throw new UsageError(`${file}: ${error.message}`, { cause: error });
-    throw error;
   }
-  return { digest: createHash('sha256').update(text).digest('hex'), header, rows, broken };
-}
-
-async function* numbered(lines: readonly string[]): AsyncGenerator<{ number: number; text: string }> {
-  for (const [n, text] of lines.entries()) yield { number: n + 1, text };
-}
-
-/** Rows that are not linked, as they stand in the table and with the reason: to be mended and given back. */
-class Rejects {
-  readonly #file: string;
-  readonly #header: readonly string[];
-  readonly #lines: Set<number>;
-  first: string | undefined;
-
-  private constructor(file: string, header: readonly string[], lines: Set<number>) {
-    this.#file = file;
-    this.#header = header.filter(name => name !== 'line' && name !== 'reason');
-    this.#lines = lines;
-  }
-
-  /** @param goesOn keeps what an earlier part of the same import wrote */
-  static async open(file: string, header: readonly string[], goesOn: boolean): Promise<Rejects> {
-    const lines = new Set<number>();
-    if (goesOn) {
-      const kept = await readFile(file, 'utf8').catch(() => '');
-      for await (const row of rowsOf(numbered(kept === '' ? ['line'] : kept.split('\n')), { delimiter: ',' })) if ('value' in row) lines.add(Number(row.value['line']));
-    } else await rm(file, { force: true });
-    return new Rejects(file, header, lines);
-  }
-
-  async add(row: CsvRow, why: string): Promise<void> {
-    this.first ??= `line ${row.line}: ${why}`;
-    if (this.#lines.has(row.line)) return;
-    if (this.#lines.size === 0) await writeFile(this.#file, csvLine([...this.#header, 'line', 'reason']));
-    this.#lines.add(row.line);
-    const cells = 'value' in row ? this.#header.map(name => row.value[name] ?? '') : this.#header.map((_, n) => (n === 0 ? row.raw : ''));
-    await appendFile(this.#file, csvLine([...cells, String(row.line), why]));
-  }
+  return { digest, header, rows, broken };
 }

@@ -11,7 +11,7 @@ import { progress } from './progress.ts';
 interface Nats { nats?: string }
 
 const lookEveryMs = 250;
-const matchColumns = ['sku', 'account', 'listing', 'match', 'candidates', 'why'] as const;
+const matchColumns = ['sku', 'account', 'listing', 'match', 'candidates', 'others', 'why', 'is'] as const;
 
 export function listingsCommand(): Command {
   const listings = new Command('listings').description('Imports what channels list, and shows what of it is matched with a SKU.');
@@ -25,11 +25,18 @@ export function listingsCommand(): Command {
     .addHelpText('after', '\nIt goes on at the node when this command is interrupted, and with a next node from the page where it stood: ask again to\nsee how far it is. With --csv give the same file again: it goes on at the row where it stood. Exit code 1 when listings could not be linked, or the account does not allow what is needed.')
     .action(importAll);
   listings.command('match')
-    .description('Listings by how they match SKUs that sources have counted: matched, unmatched, ambiguous, duplicate; and SKUs without a listing.')
+    .description('Listings by how they match SKUs that sources have counted: matched, unmatched, ambiguous, many-to-one, duplicate; and SKUs without a listing.')
     .argument('<account>', 'its name, or all')
     .option('--csv <file>', 'every row; - is stdout')
     .option('--json', 'a line of JSON for each row that is not matched')
+    .option('--from <file>', 'such a file back, with the SKU that a listing is of in its column "is"')
+    .option('--dry-run', 'with --from: only tells what would become of it')
+    .option('--rejected <file>', 'with --from: where refused rows go, with reasons (default: the file\'s name and .rejected.csv)')
+    .option('--by <name>', 'with --from: who says so, for the journal', userInfo().username)
     .option(...natsFlag)
+    .addHelpText('after', `
+With --from a listing that is linked to its own SKU at the channel becomes that of another one, which a source has counted:
+orders of it are told there, and it is written as that one. Refused while either is live; exit code 1 when rows were refused.`)
     .action(match);
   return listings;
 }
@@ -72,9 +79,18 @@ async function imported(connection: NatsConnection, account: string, by: string)
   return state;
 }
 
-async function match(which: string, { csv, json = false, ...options }: Nats & { csv?: string; json?: boolean }): Promise<void> {
+interface MatchOptions extends Nats { csv?: string; json?: boolean; from?: string; dryRun?: boolean; rejected?: string; by: string }
+
+async function match(which: string, { csv, json = false, from, dryRun = false, rejected, by, ...options }: MatchOptions): Promise<void> {
+  if (from !== undefined) {
+    if (csv !== undefined || json) throw new UsageError('--from takes a file in; --csv and --json tell what is: give one of them');
+    if (rejected === from) throw new UsageError(`--rejected: must be another file than that of --from, got ${rejected}`);
+    const { matchFrom } = await import('./listings-given.ts');
+    return withBroker(options, 'plumb listings', connection => matchFrom(connection, which, from, rejected ?? `${from}.rejected.csv`, dryRun ? undefined : by));
+  }
+  if (dryRun || rejected !== undefined) throw new UsageError(`${dryRun ? '--dry-run' : '--rejected'} is for rows that are given: give --from too`);
   if (csv !== undefined && json) throw new UsageError('--csv and --json are two ways of telling the same: give one of them');
-  const { matchesOf } = await import('./listing-matches.ts');
+  const { matchesOf, matchKinds } = await import('./listing-matches.ts');
   await withBroker(options, 'plumb listings', async connection => {
     const all: string[][] = [];
     for (const account of await accountsOf(connection, which)) {
@@ -82,10 +98,10 @@ async function match(which: string, { csv, json = false, ...options }: Nats & { 
       const rows = await matchesOf(connection, account, state?.unlinked ?? []);
       const odd = rows.filter(({ match: kind }) => kind !== 'matched');
       if (json) for (const row of odd) process.stdout.write(`${JSON.stringify({ account, ...row })}\n`);
-      all.push(...rows.map(({ sku, listing, match: kind, candidates, why }) => [sku, account, listing, kind, candidates.join('|'), why]));
+      all.push(...rows.map(({ sku, listing, match: kind, candidates, others, why }) => [sku, account, listing, kind, candidates.join('|'), others.join('|'), why, '']));
       if (json || csv === '-') continue;
       const count = (kind: string): number => rows.filter(row => row.match === kind).length;
-      process.stdout.write(`${account}: ${['matched', 'unmatched', 'ambiguous', 'duplicate', 'unnamed', 'unlisted'].map(kind => `${count(kind)} ${kind}`).join(', ')}\n`);
+      process.stdout.write(`${account}: ${matchKinds.map(kind => `${count(kind)} ${kind}`).join(', ')}\n`);
       if (csv === undefined && odd.length > 0) process.stdout.write(await table(['SKU', 'listing', 'match', 'may be', 'why'], odd.slice(0, 20).map(({ sku, listing, match: kind, candidates, why }) => [sku, listing, kind, candidates.slice(0, 3).join(', '), why])));
     }
     if (csv !== undefined) await writeCsv(csv, matchColumns, all);

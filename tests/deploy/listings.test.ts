@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import anyTest from 'ava';
 import type { ExecutionContext, TestFn } from 'ava';
 import type { ChannelAdapter } from '../../actors/channel/adapter.ts';
+import { sorted } from '../../deploy/cli/listings-given.ts';
+import { ebaySandbox } from '../../deploy/sandbox/ebay.ts';
 import { shopifySandbox } from '../../deploy/sandbox/shopify.ts';
 import { standIn } from '../../runtime/account/gate.ts';
-import { ground, Shop, wide } from '../runtime/account-world.ts';
+import { eventually, ground, Shop, wide } from '../runtime/account-world.ts';
 import type { Ground } from '../runtime/account-world.ts';
 import { runPlumb } from './plumb.ts';
 
@@ -78,4 +80,65 @@ test('plumb listings import --csv links the listings of a table, tells line, fie
     t.is(was, code, stderr);
     t.regex(stderr, words);
   }
+});
+
+test('plumb listings match --from takes back the table that match wrote: what a person said is obeyed, what cannot be meant is refused with its reason', async t => {
+  t.timeout(120_000);
+  const folder = await folderFor(t);
+  const shop = await Shop.open(t, shared, { account: 'from-ebay', channel: 'ebay', vendor: ebaySandbox, opening: { 'ab 1': 2, 'cd 1': 3, 'EF-1': 4, 'ef 1': 5, gh: 6, hg: 7, KEEP: 8 }, limits: wide('ebay') });
+  await shop.own(t, { stage: 'shadow' });
+  for (const name of ['AB-1', 'CD-1', 'EF-1', 'ONE', 'KEEP']) await shop.count(name, 9);
+  t.is((await plumb('listings', 'import', 'from-ebay')).code, 0);
+  const table = join(folder, 'match.csv');
+  await eventually(t, 'all are linked', async () => (await shop.command('stage'))['listings'], listings => listings === 7);
+  t.is((await plumb('listings', 'match', 'from-ebay', '--csv', table)).code, 0);
+  const [header, ...rows] = (await readFile(table, 'utf8')).trimEnd().split('\n');
+  t.is(header, 'sku,account,listing,match,candidates,others,why,is');
+  const name = (text: string): string => shop.sku(text);
+  t.regex(rows.find(row => row.startsWith(`${name('ef 1')},`))!, /,many-to-one,from-ebay\.EF-1,from-ebay\.EF-1,"?it looks like from-ebay\.EF-1, which has listing from-ebay\.EF-1 here/);
+
+  const is: Record<string, string> = { 'ab 1': name('AB-1'), 'cd 1': 'nobody', 'ef 1': name('EF-1'), gh: name('ONE'), hg: name('ONE'), KEEP: name('KEEP') };
+  const edited = rows.map(row => `${row}${Object.entries(is).find(([sku]) => row.startsWith(`${name(sku)},`))?.[1] ?? ''}`);
+  await writeFile(table, [header, ...edited, `${name('x')},from-ebay,none,unmatched,,,,${name('CD-1')}`, 'a,b,c,unmatched,,,,d', ''].join('\n'));
+  const dry = await plumb('listings', 'match', 'from-ebay', '--from', table, '--dry-run');
+  t.is(dry.code, 1, dry.stderr);
+  t.regex(dry.stdout, /^\d+ rows: 1 would be matched, 1 as they were, \d+ say nothing, 6 refused\n$/);
+  t.truthy(await shop.outlet('ab 1'));
+  const told = await plumb('listings', 'match', 'from-ebay', '--from', table, '--by', 'ana');
+  t.is(told.code, 1, told.stderr);
+  t.regex(told.stdout, /^\d+ rows: 1 matched, 1 as they were, \d+ say nothing, 6 refused\n$/);
+  const refused = (await readFile(`${table}.rejected.csv`, 'utf8')).replaceAll('""', '"');
+  for (const reason of [
+    `is: "nobody" is no SKU that a source has counted`,
+    `is: SKU "${name('EF-1')}" has listing ${name('EF-1')} at from-ebay, and one account sells a SKU under one listing: listing ${name('ef 1')} would be a second`,
+    `is: "${name('ONE')}" is given to listings ${name('gh')} and ${name('hg')} in lines`,
+    `listing: "none" is unknown at from-ebay: plumb listings import from-ebay`,
+    `account: must be "from-ebay", got "b"`,
+  ]) t.true(refused.includes(reason), `${reason}: ${refused}`);
+  await eventually(t, 'it is matched', () => shop.outlet('AB-1'), outlet => outlet?.listing.id === name('ab 1'));
+  t.like((await shop.control()).at(-1), { op: 'match', by: 'ana' });
+
+  for (const [args, words] of [
+    [['--dry-run'], /--dry-run is for rows that are given: give --from too/],
+    [['--from', table, '--json'], /--from takes a file in; --csv and --json tell what is/],
+    [['--from', `${table}.none`], /match\.csv\.none cannot be read \(ENOENT\)/],
+  ] as const) {
+    const { code, stderr } = await plumb('listings', 'match', 'from-ebay', ...args);
+    t.is(code, 2);
+    t.regex(stderr, words);
+  }
+});
+
+test('rows that say two things of one listing, or one SKU of two, are refused, all of them', t => {
+  const row = (line: number, listing: string, is: string, account = 'a') => ({ line, raw: '', value: { account, listing, sku: listing, is } });
+  const { given, refused, silent } = sorted([row(2, 'L1', 'A'), row(3, 'L1', 'B'), row(4, 'L2', 'C'), row(5, 'L3', 'C'), row(6, 'L4', ''), row(7, '', 'D'), row(8, 'L5', 'E'), row(9, 'L1', 'A', 'b')], 'all');
+  t.deepEqual(given.map(({ row: { line } }) => line), [8, 9]);
+  t.is(silent, 1);
+  t.deepEqual(refused.map(([{ line }, why]) => [line, why]), [
+    [7, 'listing: must not be empty where "is" says something, got ""'],
+    [2, 'listing: "L1" is in lines 2, 3, got "A" and "B": one row for a listing'],
+    [3, 'listing: "L1" is in lines 2, 3, got "A" and "B": one row for a listing'],
+    [4, 'is: "C" is given to listings L2 and L3 in lines 4, 5: one account sells a SKU under one listing'],
+    [5, 'is: "C" is given to listings L2 and L3 in lines 4, 5: one account sells a SKU under one listing'],
+  ]);
 });

@@ -114,18 +114,24 @@ test('a table of listings goes on at the next owner with the row where it stood;
 });
 
 test('listings are matched by SKU; what only looks like one is named, and several that do are ambiguous', t => {
-  const counted = new Set(['AB-1', '0007', '7', 'X', 'Y']);
-  const linked = new Map([['AB-1', 'L1'], ['ab 1', 'L2'], ['00007', 'L3'], ['Z', 'L4'], ['X', 'L5']]);
+  const counted = new Set(['AB-1', '0007', '7', 'X', 'Y', 'W']);
+  const linked = new Map([['AB-1', 'L1'], ['ab 1', 'L2'], ['00007', 'L3'], ['Z', 'L4'], ['X', 'L5'], ['y.', 'L7'], ['w', 'L8'], ['w-', 'L9']]);
   const rows = matched(counted, linked, [{ listing: 'L6', sku: 'X', kind: 'duplicate', why: 'listing L5 has the same SKU and was there first' }]);
-  t.deepEqual(rows.map(({ sku, listing, match, candidates }) => [sku, listing, match, candidates]), [
+  t.deepEqual(rows.map(({ sku, listing, match, candidates, others }) => [sku, listing, match, candidates, ...(others.length > 0 ? [others] : [])]), [
     ['00007', 'L3', 'ambiguous', ['0007', '7']],
     ['0007', '', 'unlisted', []],
     ['7', '', 'unlisted', []],
     ['AB-1', 'L1', 'matched', []],
+    ['W', '', 'unlisted', []],
     ['X', 'L5', 'matched', []],
-    ['X', 'L6', 'duplicate', []],
+    ['X', 'L6', 'duplicate', [], ['L5']],
     ['Y', '', 'unlisted', []],
     ['Z', 'L4', 'unmatched', []],
-    ['ab 1', 'L2', 'unmatched', ['AB-1']],
+    ['ab 1', 'L2', 'many-to-one', ['AB-1'], ['L1']],
+    ['w', 'L8', 'many-to-one', ['W'], ['L9']],
+    ['w-', 'L9', 'many-to-one', ['W'], ['L8']],
+    ['y.', 'L7', 'unmatched', ['Y']],
   ]);
+  t.is(rows.find(({ listing }) => listing === 'L2')!.why, 'it looks like AB-1, which has listing L1 here');
+  t.is(rows.find(({ listing }) => listing === 'L8')!.why, 'it looks like W, and so does listing L9');
 });
