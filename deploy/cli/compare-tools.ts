@@ -1,7 +1,7 @@
 /** What `plumb reconcile`, `plumb shadow` and `plumb golive` ask an account's owner, and how its answers are told. */
 import { writeFile } from 'node:fs/promises';
 import type { NatsConnection } from 'nats';
-import type { Comparison, Totals } from '../../runtime/account/compare.ts';
+import type { Comparison, SliceTotals, Totals } from '../../runtime/account/compare.ts';
 import type { Change } from '../../runtime/account/shadow.ts';
 import type { Slice } from '../../runtime/account/stage.ts';
 import type { WalkProgress } from '../../runtime/account/walk.ts';
@@ -51,19 +51,21 @@ export function stageOf(connection: NatsConnection, account: string): Promise<St
 }
 
 /** Every listing, page by page; what was fetched before a failure is lost, and asking again costs the channel nothing. */
-export async function comparisonsOf(connection: NatsConnection, account: string, { differing = false }: { differing?: boolean } = {}): Promise<{ rows: Comparison[]; totals: Totals }> {
+export async function comparisonsOf(connection: NatsConnection, account: string, { differing = false }: { differing?: boolean } = {}): Promise<{ rows: Comparison[]; totals: Totals; slices: SliceTotals[] }> {
   const shown = progress('listings');
   const rows: Comparison[] = [];
   let totals: Totals | undefined;
+  let slices: SliceTotals[] = [];
   for (let from: number | undefined = 0; from !== undefined;) {
-    const page: { rows: Comparison[]; next?: number; totals?: Totals } = await commandAccount(connection, account, `compare ${JSON.stringify({ from, differing, totals: totals === undefined })}`);
+    const page: { rows: Comparison[]; next?: number; totals?: Totals; slices?: SliceTotals[] } = await commandAccount(connection, account, `compare ${JSON.stringify({ from, differing, totals: totals === undefined })}`);
     totals ??= page.totals!;
+    slices = page.slices ?? slices;
     rows.push(...page.rows);
     from = page.next;
     shown.update(Math.min(from ?? totals.listings, totals.listings), totals.listings);
   }
   shown.stop();
-  return { rows, totals: totals! };
+  return { rows, totals: totals!, slices };
 }
 
 /** Has every listing looked at now. The owner goes on by itself: whoever is interrupted asks again and waits for the rest. */
@@ -94,10 +96,10 @@ export interface Report<T> {
   /** Before an account is compared; what it says is at hand when that is told. */
   look(connection: NatsConnection, account: string): Promise<T>;
   /** The last line of an account, for scripts. */
-  summaryOf(totals: Totals, look: T): object;
+  summaryOf(totals: Totals, look: T, slices: readonly SliceTotals[]): object;
   rowOf(account: string, row: Comparison): Cell[];
   /** For people. @param rows those that differ most first */
-  textOf(account: string, rows: readonly Comparison[], totals: Totals, look: T): Promise<string>;
+  textOf(account: string, rows: readonly Comparison[], totals: Totals, look: T, slices: readonly SliceTotals[]): Promise<string>;
 }
 
 /** Compares each account and tells it as it was asked: for people, as CSV, or a line of JSON for each listing. */
@@ -107,15 +109,15 @@ export async function report<T>(which: string, { csv, json = false, ...options }
     const all: Cell[][] = [];
     for (const account of await accountsOf(connection, which)) {
       const seen = await look(connection, account);
-      const { rows, totals } = await comparisonsOf(connection, account);
+      const { rows, totals, slices } = await comparisonsOf(connection, account);
       const sorted = worstFirst(rows);
       if (json) {
         for (const row of sorted) process.stdout.write(`${JSON.stringify({ account, ...row })}\n`);
-        process.stdout.write(`${JSON.stringify({ account, ...summaryOf(totals, seen) })}\n`);
+        process.stdout.write(`${JSON.stringify({ account, ...summaryOf(totals, seen, slices) })}\n`);
         continue;
       }
       if (csv !== undefined) all.push(...sorted.map(row => rowOf(account, row)));
-      if (csv !== '-') process.stdout.write(await textOf(account, sorted, totals, seen));
+      if (csv !== '-') process.stdout.write(await textOf(account, sorted, totals, seen, slices));
     }
     if (csv !== undefined) await writeCsv(csv, columns, all);
   });

@@ -1,7 +1,7 @@
 /** `plumb shadow`: an account runs beside whoever writes it now; nothing is written, everything is compared. */
 import { userInfo } from 'node:os';
 import { Command } from 'commander';
-import type { Comparison } from '../../runtime/account/compare.ts';
+import type { Comparison, Totals } from '../../runtime/account/compare.ts';
 import { commandAccount } from './account-command.ts';
 import { accountsOf, changesText, natsFlag, report, shareText, stageOf, table, when, withBroker } from './compare-tools.ts';
 import type { ReportOptions, StageAnswer } from './compare-tools.ts';
@@ -49,16 +49,21 @@ function tell(which: string, options: ReportOptions): Promise<void> {
     command: 'plumb shadow',
     columns,
     look: async (connection, account) => (await stageOf(connection, account)).stage,
-    summaryOf: (totals, stage) => ({ stage, totals, agreement: totals.compared === 0 ? null : totals.agreed / totals.compared }),
+    summaryOf: (totals, stage, slices) => ({ stage, totals, agreement: agreementOf(totals), slices: slices.map(each => ({ ...each, agreement: agreementOf(each.totals) })) }),
     rowOf,
-    async textOf(account, rows, { listings, equal, low, high, settling, compared, agreed, foreign, live }, stage) {
+    async textOf(account, rows, { listings, equal, low, high, settling, compared, agreed, foreign, live }, stage, slices) {
       const head = `${account} (${stage}${live > 0 ? `, ${live} of ${listings} listings live` : ''}): ${equal} of ${equal + low + high} listings agree now, ${settling} of the others are settling; agreement of all readings: ${shareText(agreed, compared)} of ${compared}\n`;
       const rival = foreign > 0 ? `somebody else changed numbers ${foreign} times: a second master writes ${account}\n` : '';
+      const parts = slices.map(({ slice, totals }) => `  ${slice}: ${totals.equal} of ${totals.equal + totals.low + totals.high} agree now; of all readings: ${shareText(totals.agreed, totals.compared)} of ${totals.compared}\n`).join('');
       const differing = rows.filter(({ verdict }) => verdict !== 'equal').slice(0, options.top);
       const listed = differing.length > 0 ? await table(['SKU', 'channel now', 'we would write', 'because of', 'changed there last'], differing.map(row => [row.sku, row.shows ?? '?', row.would ?? row.why ?? '?', row.because ?? '', changesText(row.theirs.slice(-1))])) : '';
-      return `${head}${rival}${listed}`;
+      return `${head}${parts}${rival}${listed}`;
     },
   });
+}
+
+function agreementOf({ compared, agreed }: Totals): number | null {
+  return compared === 0 ? null : agreed / compared;
 }
 
 function rowOf(account: string, row: Comparison): (string | number | boolean | null)[] {

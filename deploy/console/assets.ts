@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export interface Asset { type: string; body: string; etag: string }
 
 const here = new URL('./page/', import.meta.url);
-const modules = ['main', 'overview', 'numbers', 'matrix', 'pairs', 'tasks', 'health', 'sku', 'time-line', 'charts', 'rows', 'live', 'press', 'theme', 'format', 'html'] as const;
+const modules = ['main', 'overview', 'numbers', 'matrix', 'pairs', 'tasks', 'health', 'shadow', 'sku', 'time-line', 'charts', 'rows', 'live', 'press', 'theme', 'format', 'html'] as const;
 const libraries: Record<string, string> = { preact: 'preact', 'preact/hooks': 'preact/hooks', htm: 'htm', uplot: 'uplot/dist/uPlot.esm.js' };
 
 const types = { html: 'text/html; charset=utf-8', css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8', svg: 'image/svg+xml' };

@@ -98,6 +98,11 @@ export class Picture {
     this.#publisher.close();
   }
 
+  /** Every account that a node has ever owned. */
+  get accounts(): Iterable<string> {
+    return this.#buckets.accounts.keys();
+  }
+
   /** Somebody looks. */
   looked(): void {
     this.#lookedAt = Date.now();

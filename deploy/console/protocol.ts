@@ -209,6 +209,65 @@ export interface OutletStand {
   drained?: true;
 }
 
+/** `GET /api/shadow`: one account, or why nothing is known of it. */
+export interface ShadowAccount {
+  account: string;
+  silent?: string;
+  channel?: string;
+  stage?: string;
+  /** What is written of it. */
+  live?: string;
+  figures?: ShadowFigures;
+  /** Parts of it that may go live by themselves, or have. */
+  slices?: { slice: string; figures: ShadowFigures }[];
+}
+
+/** Listings by what they show now, and readings of them by whether both sides agreed. */
+export interface ShadowFigures {
+  listings: number;
+  live: number;
+  equal: number;
+  low: number;
+  high: number;
+  unknown: number;
+  settling: number;
+  compared: number;
+  agreed: number;
+  /** Changes that neither we nor an order made. */
+  foreign: number;
+}
+
+/** `GET /api/shadow/<account>?from=0&differing=1`. */
+export interface ShadowRows {
+  rows: ShadowRow[];
+  /** Where the following ones begin; absent at the end. */
+  next?: number;
+}
+
+export interface ShadowRow {
+  sku: string;
+  listing: string;
+  live: boolean;
+  verdict: 'equal' | 'low' | 'high' | 'unknown';
+  settling?: true;
+  /** Of an unknown one. */
+  why?: string;
+  shows: number | null;
+  seenAt: number | null;
+  would: number | null;
+  decidedAt: number | null;
+  /** The event behind it. */
+  because: string | null;
+  /** What changed there last, and the last change that no order explains. */
+  theirs?: ShadowChange;
+  rival?: ShadowChange;
+  compared: number;
+  agreed: number;
+  foreign: number;
+}
+
+export interface ShadowChange { at: number; from: number | null; to: number; by: string }
+
 /** `POST /api/actions`. `by` is who does it, for the journals. */
 export type Action =
   | { verb: 'retry'; task: string; by: string }

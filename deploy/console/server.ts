@@ -12,6 +12,7 @@ import { NoSettingsError } from '../replay.ts';
 import { loadAssets } from './assets.ts';
 import { historyOf } from './history.ts';
 import { Picture } from './picture.ts';
+import { shadowAccounts, shadowRows } from './shadow.ts';
 import { Tellers } from './telling.ts';
 
 export interface ConsoleOptions {
@@ -67,6 +68,15 @@ export async function openConsole(nc: NatsConnection, { host, port, token }: Con
   app.get<{ Params: { sku: string } }>('/api/sku/:sku', async (request, reply) => {
     const { sku } = request.params;
     return await historyOf(nc, sku) ?? reply.code(404).send({ error: `no SKU is called ${JSON.stringify(sku)}` });
+  });
+  app.get('/api/shadow', async () => ({ accounts: await shadowAccounts(nc, picture.accounts) }));
+  app.get<{ Params: { account: string }; Querystring: { from?: string; differing?: string } }>('/api/shadow/:account', async (request, reply) => {
+    const { account } = request.params;
+    const { from = '0', differing = '1' } = request.query;
+    if (!/^\d{1,9}$/.test(from)) throw new RangeError(`from: must be a whole number from 0 on, got ${JSON.stringify(from)}`);
+    if (differing !== '0' && differing !== '1') throw new RangeError(`differing: must be 0 or 1, got ${JSON.stringify(differing)}`);
+    if (![...picture.accounts].includes(account)) return reply.code(404).send({ error: `no account is called ${JSON.stringify(account)}` });
+    return await shadowRows(nc, account, Number(from), differing === '1');
   });
   app.post('/api/actions', { onRequest: async (request, reply) => refusal(request, reply, token) }, async request => {
     const action = readAction(request.body);

@@ -2,6 +2,7 @@
 import type { Pair } from '../../actors/reconciler/proof.ts';
 import type { Desk } from './ports.ts';
 import type { Change } from './shadow.ts';
+import { sliceText } from './stage.ts';
 
 /** `low`: the channel shows fewer than it should, `high`: more. */
 export type Verdict = 'equal' | 'low' | 'high' | 'unknown';
@@ -51,7 +52,12 @@ export interface Totals {
   foreign: number;
 }
 
+/** A part of an account that may go live by itself, or has: what is live, what is not, and each brand. */
+export interface SliceTotals { slice: string; totals: Totals }
+
 export const pageMost = 500;
+/** Brands that are told, those of most listings. */
+const brandsMost = 50;
 
 export function comparisonOf({ shadow, ports: { priceOf } }: Desk, pair: Pair, now: number): Comparison {
   const { sku, linked, reading, intended, provenQuantity, provenAt, told } = pair;
@@ -75,21 +81,47 @@ export function comparisonOf({ shadow, ports: { priceOf } }: Desk, pair: Pair, n
 }
 
 export function totalsOf(rows: Iterable<Comparison>): Totals {
-  const totals: Totals = { listings: 0, live: 0, equal: 0, low: 0, high: 0, unknown: 0, settling: 0, lowUnits: 0, highUnits: 0, lowValue: 0, highValue: 0, unpriced: 0, compared: 0, agreed: 0, foreign: 0 };
-  for (const { verdict, live, settling, units, value, compared, agreed, foreign } of rows) {
-    totals.listings += 1;
-    totals[verdict] += 1;
-    if (live) totals.live += 1;
-    if (settling) totals.settling += 1;
-    totals.compared += compared;
-    totals.agreed += agreed;
-    totals.foreign += foreign;
-    if (verdict !== 'low' && verdict !== 'high') continue;
-    totals[`${verdict}Units`] += units;
-    if (value === null) totals.unpriced += 1;
-    else totals[`${verdict}Value`] = Math.round((totals[`${verdict}Value`] + value) * 100) / 100;
-  }
+  const totals = nothing();
+  for (const row of rows) add(totals, row);
   return totals;
+}
+
+/** Of all listings, and of each part where there is more than one. */
+export function totalsBySlice(desk: Desk): { totals: Totals; slices: SliceTotals[] } {
+  const { stage, ports: { brandOf } } = desk;
+  const totals = nothing();
+  const [live, others] = [nothing(), nothing()];
+  const brands = new Map<string, Totals>();
+  for (const row of comparisons(desk)) {
+    add(totals, row);
+    add(row.live ? live : others, row);
+    const brand = brandOf?.(row.sku);
+    if (brand === undefined) continue;
+    let of = brands.get(brand);
+    if (!of) brands.set(brand, of = nothing());
+    add(of, row);
+  }
+  const parts = live.listings > 0 && others.listings > 0 ? [{ slice: `live: ${sliceText(stage.slice)}`, totals: live }, { slice: 'not live', totals: others }] : [];
+  const most = [...brands].sort(([a, { listings: m }], [b, { listings: n }]) => n - m || (a < b ? -1 : 1)).slice(0, brandsMost);
+  return { totals, slices: [...parts, ...(brands.size > 1 ? most.map(([brand, of]) => ({ slice: `brand ${brand}`, totals: of })) : [])] };
+}
+
+function nothing(): Totals {
+  return { listings: 0, live: 0, equal: 0, low: 0, high: 0, unknown: 0, settling: 0, lowUnits: 0, highUnits: 0, lowValue: 0, highValue: 0, unpriced: 0, compared: 0, agreed: 0, foreign: 0 };
+}
+
+function add(totals: Totals, { verdict, live, settling, units, value, compared, agreed, foreign }: Comparison): void {
+  totals.listings += 1;
+  totals[verdict] += 1;
+  if (live) totals.live += 1;
+  if (settling) totals.settling += 1;
+  totals.compared += compared;
+  totals.agreed += agreed;
+  totals.foreign += foreign;
+  if (verdict !== 'low' && verdict !== 'high') return;
+  totals[`${verdict}Units`] += units;
+  if (value === null) totals.unpriced += 1;
+  else totals[`${verdict}Value`] = Math.round((totals[`${verdict}Value`] + value) * 100) / 100;
 }
 
 /** One page of all listings. `next` is where the following one begins; absent at the end. */

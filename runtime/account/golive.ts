@@ -1,6 +1,6 @@
 /** What people ask about the way of an account to being written: its stage, what it lacks, and going live in slices. */
 import { checkAccount } from './checks.ts';
-import { comparePage, comparisonOf, comparisons, totalsOf } from './compare.ts';
+import { comparePage, comparisonOf, totalsBySlice, totalsOf } from './compare.ts';
 import type { Comparison } from './compare.ts';
 import type { Desk } from './ports.ts';
 import { sliceOf, widened } from './stage.ts';
@@ -19,7 +19,7 @@ export async function obeyGolive(desk: Desk, command: string, pay: () => Promise
   const page = /^compare( \{.*\})?$/.exec(command);
   if (page) {
     const { totals = false, ...asked } = JSON.parse(page[1] ?? '{}') as { totals?: boolean; from?: number; most?: number; differing?: boolean };
-    return { ok: true, ...comparePage(desk, asked), ...(totals && { totals: totalsOf(comparisons(desk)) }) };
+    return { ok: true, ...comparePage(desk, asked), ...(totals && totalsBySlice(desk)) };
   }
   const back = /^stage (connect|shadow) (.+)$/.exec(command);
   if (back) return leave(desk, back[1] as 'connect' | 'shadow', back[2]!);

@@ -11,7 +11,7 @@ import { everyChannel, rowOfFinding, rowOfUnproven, unitsAtRisk, worstFirst } fr
 import type { AccountState } from '../../deploy/console/pair-rows.ts';
 import { openConsole } from '../../deploy/console/server.ts';
 import type { RunningConsole } from '../../deploy/console/server.ts';
-import type { SkuHistory, Stand, TaskRow } from '../../deploy/console/protocol.ts';
+import type { ShadowAccount, ShadowRows, SkuHistory, Stand, TaskRow } from '../../deploy/console/protocol.ts';
 import { channelRecord } from '../../runtime/subjects.ts';
 import { eventually, startBroker } from '../runtime/broker.ts';
 import { smallWorld } from '../inspect/small-world.ts';
@@ -301,4 +301,28 @@ test('an account in shadow is shown as that, and what it is not to be written ye
   }, 30_000);
   t.is(world.shops.ebay.shop.read('85123A')!.quantity, 3);
   await reader.cancel();
+});
+
+test('what accounts compare is told by account, part and listing; an account or a place that is none is refused', async t => {
+  const world = await smallWorld(t, ['85123A', '17940G'], { channels: { pollMinMs: 50, graceMs: 100 } });
+  await world.nc.request('control.channel.ebay', 'stage shadow ana', { timeout: 10_000 });
+  await world.say({ id: 'e1', sku: '85123A', type: 'count', version: 1, quantity: 9 });
+  await world.proven('shopify', { '85123A': 8 });
+  const running = await openConsole(world.nc, { host: '127.0.0.1', port: 0 }, world.log);
+  t.teardown(() => running.close());
+  const get = async <T>(path: string): Promise<T & { error?: string }> => (await fetch(`${running.url}api/shadow${path}`)).json() as Promise<T & { error?: string }>;
+  // Which accounts there are is still being read at first.
+  let rows: ShadowRows & { error?: string } = { rows: [] };
+  await eventually('the difference has settled', async () => {
+    rows = await get<ShadowRows>('/ebay');
+    return rows.rows?.length === 1 && !rows.rows[0]!.settling && rows.rows[0]!.compared > 0;
+  }, 20_000);
+  t.like(rows.rows[0], { sku: '85123A', listing: '85123A', live: false, verdict: 'low', shows: 3, would: 8, agreed: 0, foreign: 0 });
+  t.is((await get<ShadowRows>('/ebay?differing=0')).rows.length, 2);
+  const { accounts } = await get<{ accounts: ShadowAccount[] }>('');
+  t.like(accounts.find(({ account }) => account === 'ebay'), { stage: 'shadow', channel: 'ebay', figures: { listings: 2, live: 0, low: 1, unknown: 1, agreed: 0 } });
+  t.like(accounts.find(({ account }) => account === 'shopify'), { stage: 'live', live: 'all of it', figures: { listings: 2, live: 2, equal: 1 } });
+  t.is((await get('/nobody')).error, 'no account is called "nobody"');
+  t.is((await get('/ebay?from=-1')).error, 'from: must be a whole number from 0 on, got "-1"');
+  t.is((await get('/ebay?differing=yes')).error, 'differing: must be 0 or 1, got "yes"');
 });

@@ -10,6 +10,11 @@ export function plural(units: number, one: string, many = `${one}s`): string {
   return `${count(units)} ${units === 1 ? one : many}`;
 }
 
+/** 100 % is said of nothing that is not whole. */
+export function share(part: number, of: number): string {
+  return of === 0 ? '–' : `${Math.floor((part / of) * 1_000) / 10} %`;
+}
+
 /** Two digits of what matters. */
 export function duration(ms: number): string {
   const abs = Math.abs(ms);

@@ -6,6 +6,7 @@ import { html } from './html.ts';
 import { connect, useLive } from './live.ts';
 import { Overview } from './overview.ts';
 import { Asked } from './press.ts';
+import { Shadow } from './shadow.ts';
 import { Search, Sku } from './sku.ts';
 import { nextTheme, useTheme } from './theme.ts';
 
@@ -21,13 +22,14 @@ function App(): VNode {
     const onKey = (event: KeyboardEvent): void => {
       const isTyping = event.target instanceof HTMLElement && event.target.closest('input, select, textarea, dialog') !== null;
       if (event.key === '/' && !isTyping) { event.preventDefault(); document.getElementById('search')?.focus(); }
-      if (event.key === 'Escape' && !isTyping && location.hash.startsWith('#/sku/')) location.hash = '/';
+      if (event.key === 'Escape' && !isTyping && /^#\/(sku|shadow)/.test(location.hash)) location.hash = '/';
     };
     addEventListener('hashchange', follow);
     addEventListener('keydown', onKey);
     return () => { removeEventListener('hashchange', follow); removeEventListener('keydown', onKey); };
   }, []);
   const sku = /^#\/sku\/(.+)$/.exec(hash)?.[1];
+  const shadow = /^#\/shadow(?:\/(.+))?$/.exec(hash);
   return html`
     <a class="skip" href="#main">To the figures</a>
     <header>
@@ -39,7 +41,7 @@ function App(): VNode {
     </header>
     <main id="main" tabindex="-1" class=${linked ? '' : 'old'}>
       <div role="alert">${overview?.warnings.map(text => html`<p class="note bad" key=${text}>${text}</p>`)}</div>
-      ${sku === undefined ? html`<${Overview} />` : html`<${Sku} key=${sku} sku=${decodeURIComponent(sku)} />`}
+      ${shadow ? html`<${Shadow} account=${shadow[1] && decodeURIComponent(shadow[1])} />` : sku === undefined ? html`<${Overview} />` : html`<${Sku} key=${sku} sku=${decodeURIComponent(sku)} />`}
     </main>
     <${Asked} />`;
 }

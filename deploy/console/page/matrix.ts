@@ -9,7 +9,7 @@ export function Matrix({ overview: { accounts, actions } }: { overview: Overview
   if (accounts.length === 0) return html`<section class="card"><h2>Marketplaces</h2><p class="empty">No account has ever been owned by a node. <code>plumb node</code> starts one with the accounts of its configuration.</p></section>`;
   return html`
     <section class="card" aria-labelledby="matrix">
-      <h2 id="matrix">Marketplaces</h2>
+      <h2 id="matrix">Marketplaces <small><a href="#/shadow">what we would write</a></small></h2>
       <div class="wide" tabindex="0" role="region" aria-labelledby="matrix">
         <table class="matrix">
           <thead>
