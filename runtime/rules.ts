@@ -77,7 +77,16 @@ export function isSameRule(one: Rule, other: Rule): boolean {
 }
 
 /** A listing as its import stored it. */
-export interface StoredListing { account: string; id: string; sku: string; rule: Rule; at: number }
+export interface StoredListing {
+  account: string;
+  id: string;
+  sku: string;
+  fields: Record<string, string>;
+  rule: Rule;
+  /** What the channel showed then, where that was known. */
+  shown?: number;
+  at: number;
+}
 
 export interface Listed {
   account: string;

@@ -8,6 +8,7 @@ import { deadCommand } from './dead.ts';
 import { decodeCommand } from './decode.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { exportCommand } from './export.ts';
 import { exposureCommand } from './exposure.ts';
 import { goliveCommand } from './golive.ts';
 import { holdCommand } from './hold.ts';
@@ -49,6 +50,7 @@ export function allCommands(): Command[] {
     traceCommand(),
     replayCommand(),
     archiveCommand(),
+    exportCommand(),
     rebuildCommand(),
     deadCommand(),
     holdCommand(),

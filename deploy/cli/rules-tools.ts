@@ -133,7 +133,7 @@ async function apply(desk: Desk, there: Listed, { sku, account, change, expected
 }
 
 /** Modes that people have set, by SKU. */
-async function readModes(nc: NatsConnection): Promise<Map<string, Mode>> {
+export async function readModes(nc: NatsConnection): Promise<Map<string, Mode>> {
   const modes = new Map<string, Mode>();
   await readNewest(nc, streams.skuRecords, '$KV.sku.>', (subject, value) => {
     // Epochs and checkpoints stand beside the records.

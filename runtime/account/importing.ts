@@ -100,11 +100,17 @@ export class Importing {
    * @param from place of the first of them
    * @throws {Error} when no table was begun with
    */
-  async rows(from: number, listings: readonly Listing[]): Promise<ImportRecord> {
+  async rows(from: number, rows: readonly Listing[]): Promise<ImportRecord> {
     const { table, endedAt, seen } = this.#state ?? {};
     if (!table || endedAt !== undefined) throw new Error('no table of listings is being imported: begin again');
     if (from !== seen || this.#isRunning) return this.#state!;
     this.#isRunning = true;
+    const { names } = this.#desk;
+    // A table names SKUs of the channel.
+    const listings = rows.map((listing): Listing => {
+      const given = names.ofListing(listing.id);
+      return given?.name === listing.sku ? { ...listing, sku: given.sku } : listing;
+    });
     try {
       await this.#takeRows(table, listings);
     } catch (error) {

@@ -183,6 +183,11 @@ test('docs/go-live.md is walked from an empty store to live, beside another tool
   t.regex(backwards.get('freeze ebay-us')!, /frozen/);
   await eventually('everything shows the truth again', () => skus.every(sku => shows(ebay, sku) === truth.get(sku)), withinMs);
 
+  // 8: what was decided, taken out.
+  const taken = await walk(8);
+  t.regex(taken.get('export taken-out --journal')!, /taken-out: 54 listings, 1 matches, 0 rules that were set, 2 accounts, \d+ of INGEST, \d+ of SKU/);
+  t.regex(await readFile(join(folder, 'taken-out', 'stages.csv'), 'utf8'), /^ebay-us,live,all of it,,.+$/m);
+
   // A second master: the other tool was not told of three.
   for (const sku of ['SKU-10', 'SKU-12', 'SKU-13']) rival.ebay.add(sku);
   await eventually('a second master is a task', async () => (await broker.bodies('DEAD')).some(letter => letter['class'] === 'second-master'), withinMs);

@@ -158,6 +158,7 @@ const steps: readonly Step[] = [
   command('replay', ['A-1']),
   command('replay', ['--all', '--verify']),
   command('archive status', [], { first: async w => eventually('it is archived', async () => (await w.plumb('operator', ['archive', 'verify', 'SKU'])).code === 0, withinMs) }),
+  { name: 'export', args: w => ['export', join(w.folder, `taken-out-${crypto.randomUUID()}`), '--journal'], says: /3 listings, 0 matches/ },
   command('config reload', [], { says: /n1: nothing to take up/ }),
   command('rebuild status', [], { code: 1, says: /nothing was rebuilt/ }),
 ];
