@@ -15,7 +15,7 @@ import { myTurn } from './harness/turn.ts';
 import { nothing, seed, startWorld } from './harness/world.ts';
 
 const root = join(import.meta.dirname, '../..');
-const oldCommit = process.env.PLUMB_OLD ?? 'cf527044f4';
+const oldCommit = process.env.PLUMB_OLD ?? 'cf527049a9';
 
 /** @returns `deploy/main.ts` of that commit, in a folder of its own with this tree's packages */
 function checkOut(commit: string, folder: string): string {
