@@ -75,13 +75,21 @@ export function partitionOf(key: string): number {
   return fnv1a(key) % partitionCount;
 }
 
+/** FNV-1a 32 of the UTF-8 bytes. */
 export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
-  for (const byte of utf8.encode(text)) {
-    hash ^= byte;
-    hash = Math.imul(hash, 0x01000193) >>> 0;
+  for (let n = 0; n < text.length; n++) {
+    const byte = text.charCodeAt(n);
+    if (byte > 0x7f) return fnv1aOf(utf8.encode(text));
+    hash = Math.imul(hash ^ byte, 0x01000193);
   }
-  return hash;
+  return hash >>> 0;
+}
+
+function fnv1aOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
 }
 
 /** The SKU journal: `sku.<partition>.<key>`. */
