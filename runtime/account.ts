@@ -51,6 +51,9 @@ const releaseWithinMs = 1_000;
 /** A proof that was told shows in the record within; then it is looked for by a read, ms. */
 const proofWithinMs = 30_000;
 
+/** What is due and could not go, ms: an answer, or the rate, wakes the pump for it earlier. */
+const heldBackMs = 50;
+
 export class AccountOwner implements Owned {
   readonly #p: AccountPorts;
   readonly #pairs: Pairs;
@@ -378,8 +381,8 @@ export class AccountOwner implements Owned {
     this.#walk.pump(now);
     this.#quotas.pump(now);
     this.#missed.pump(now);
-    const next = Math.min(this.#pending.nextAt ?? Infinity, this.#reads.sweep.nextAt);
-    this.#soon(Math.max(1, Math.min(1_000, next - now)));
+    const waitMs = Math.min(this.#pending.nextAt ?? Infinity, this.#reads.sweep.nextAt) - now;
+    this.#soon(waitMs > 0 ? Math.min(1_000, waitMs) : heldBackMs);
   }
 
   #call(limit: string, exchanges: Exchange[]): Call {

@@ -56,6 +56,23 @@ test.serial('a connection that the broker has forgotten, and the node has not, i
   t.deepEqual(nodes[2]!.running!.figures().partitions, before, 'its partitions come back to it');
 });
 
+test.serial('an account that waits for its channel does not look for work meanwhile', async t => {
+  const steps: number[] = [];
+  for (const isSlow of [false, true]) {
+    const world = new World({ ...planOf(1, { lengthMs: 0 }), acts: [] });
+    const { machine, marketplaces } = world;
+    world.open();
+    await machine.run(25_000);
+    if (isSlow) marketplaces['walmart']!.trouble({ kind: 'slow', on: 'any', forMs: 30_000 });
+    const before = machine.steps;
+    await machine.run(35_000);
+    steps.push(machine.steps - before);
+    world.close();
+  }
+  const [quick, slow] = steps as [number, number];
+  t.true(slow < quick * 1.2, `${slow} callbacks while answers are slow, ${quick} while they are quick`);
+});
+
 const plans = join(import.meta.dirname, 'plans');
 for (const file of readdirSync(plans)) {
   test.serial(`a plan that failed once holds: ${file}`, async t => {
