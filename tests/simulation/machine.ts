@@ -23,7 +23,7 @@ const { resolve } = createRequire(import.meta.url);
 /** Makers of ids; the services package has one of its own. They are begun anew with each machine. */
 const makers = [nuid, (createRequire(resolve('@nats-io/services'))('@nats-io/nuid') as { nuid: typeof nuid }).nuid];
 
-const real = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, dateNow: Date.now, performanceNow: performance.now, random: Math.random, abortTimeout: AbortSignal.timeout };
+const real = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, dateNow: Date.now, performanceNow: performance.now, random: Math.random, abortTimeout: AbortSignal.timeout, rss: process.memoryUsage.rss, traceLimit: Error.stackTraceLimit };
 
 export class Machine {
   /** The world outside of all processes: the broker, marketplaces, buyers. */
@@ -173,8 +173,12 @@ export class Machine {
     return new Handle(this.#add({ at: this.now + delay, process: this.#current, run, isTimer: true, ...(isRepeated && { everyMs: delay }) }));
   }
 
-  /** Puts simulated time and chance in place of the real ones. @returns puts the real ones back */
-  install(): () => void {
+  /**
+   * Puts simulated time and chance in place of the real ones. @returns puts the real ones back
+   *
+   * @param traces errors know where they were made: an eighth of all time, since the client makes one for each request
+   */
+  install({ traces = false } = {}): () => void {
     const clear = (handle: unknown): void => { if (handle instanceof Handle) this.#end(handle.due); };
     const bytes = <T extends ArrayBufferView>(into: T): T => {
       const view = new Uint8Array(into.buffer, into.byteOffset, into.byteLength);
@@ -198,14 +202,19 @@ export class Machine {
       return controller.signal;
     };
     Object.assign(crypto, { getRandomValues: bytes, randomUUID: () => Buffer.from(bytes(new Uint8Array(16))).toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') });
+    // Asks the kernel, and is another in each run.
+    process.memoryUsage.rss = () => 0;
+    if (!traces) Error.stackTraceLimit = 0;
     for (const maker of makers) maker.reset();
     return () => {
-      const { dateNow, performanceNow, random, abortTimeout, ...timers } = real;
+      const { dateNow, performanceNow, random, abortTimeout, rss, traceLimit, ...timers } = real;
       Object.assign(globalThis, timers);
       Date.now = dateNow;
       performance.now = performanceNow;
       Math.random = random;
       AbortSignal.timeout = abortTimeout;
+      process.memoryUsage.rss = rss;
+      Error.stackTraceLimit = traceLimit;
       for (const name of ['getRandomValues', 'randomUUID'] as const) delete (crypto as unknown as Record<string, unknown>)[name];
       for (const maker of makers) maker.reset();
     };

@@ -55,13 +55,36 @@ export function unsettled(world: World, watch: Watch, { verdict }: Standpoint): 
   ];
 }
 
+/** Tells what is unsettled, again and again: only what has changed is judged anew. */
+export function settling(world: World, watch: Watch): () => string[] {
+  let judged: string | undefined;
+  let left: string[] = [];
+  return () => {
+    const unserved = [...watch.unserved(), ...watch.behind(Infinity)];
+    if (unserved.length > 0) return unserved;
+    const { marketplaces, erp, broker } = world;
+    const evidence = JSON.stringify([
+      broker.streams.get('KV_sku')!.lastSeq, erp.acknowledged.size,
+      ...Object.values(marketplaces).map(({ shop: { ledger, orders } }) => [ledger.entries.length, [...orders.values()].at(-1)?.updatedAt]),
+    ]);
+    if (evidence === judged) return left;
+    judged = evidence;
+    // The referee goes through all that ever happened.
+    left = world.plan.mode === 'escrow' ? tooMuch(world, watch) : [];
+    if (left.length === 0) left = unsettled(world, watch, verdictOf(world));
+    return left;
+  };
+}
+
 /** In escrow channels together show no more than exists, and each has a right to exactly what it shows (I7). */
 function tooMuch({ plan, marketplaces, erp, broker }: World, { isTorn }: Watch): string[] {
   const shops = Object.values(marketplaces);
+  const supply = new Map(erp.supply.map(book => [book.sku, book.supply]));
+  const sold = new Map<string, number>();
+  for (const { shop } of shops) for (const { lines } of shop.orders.values()) for (const { sku, units, cancelled } of lines) sold.set(sku, (sold.get(sku) ?? 0) + units - cancelled);
   return plan.skus.flatMap(({ sku }) => {
     const shown = shops.map(({ account, shop }) => [account, shop.buyable(shop.listings.get(sku)!)] as const);
-    const sold = shops.flatMap(({ shop }) => [...shop.orders.values()].flatMap(({ lines }) => lines)).filter(line => line.sku === sku).reduce((sum, { units, cancelled }) => sum + units - cancelled, 0);
-    const left = (erp.supply.find(book => book.sku === sku)?.supply ?? 0) - sold;
+    const left = (supply.get(sku) ?? 0) - (sold.get(sku) ?? 0);
     /** Orders of before a loss may be closed by permissions that are forgotten: their units stay in rights until they are (P12). */
     const mayClose = (account: string): number => (isTorn && marketplaces[account]!.shop.gross ? openUnits(marketplaces[account]!, sku) : 0);
     const isRight = (account: string, units: number): boolean => {

@@ -3,7 +3,7 @@ import { Watch } from './check.ts';
 import type { Violation } from './check.ts';
 import { opensAt, planOf } from './plan.ts';
 import type { Plan, PlanOptions } from './plan.ts';
-import { checkComplete, standing, unsettled, verdictOf } from './rest.ts';
+import { checkComplete, settling, standing, unsettled, verdictOf } from './rest.ts';
 import { World } from './world.ts';
 import type { Told, WorldOptions } from './world.ts';
 
@@ -88,10 +88,11 @@ async function whole(world: World, watch: Watch): Promise<Run> {
 /** @returns ms that it took */
 async function converge(world: World, watch: Watch, from: number, isCut: () => boolean): Promise<number> {
   const { machine } = world;
+  const look = settling(world, watch);
   for (;;) {
     await machine.run(machine.now + lookEveryMs, isCut);
     if (isCut()) return machine.now - from;
-    const left = unsettled(world, watch, verdictOf(world));
+    const left = look();
     if (left.length === 0) return machine.now - from;
     if (machine.now - from < convergesWithinMs) continue;
     watch.blame('unsettled', left.slice(0, 8).join('; '));

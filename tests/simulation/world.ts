@@ -80,7 +80,7 @@ export class World {
     this.#tellsStory = tellsStory;
     const { seed } = plan;
     const machine = this.machine = new Machine(seed);
-    this.#uninstall.push(machine.install());
+    this.#uninstall.push(machine.install({ traces: tellsStory }));
     machine.onUncaught = (process, error) => this.#log(process.name, 'fatal', 'an exception that nobody caught', { err: error });
     this.broker = new Broker(machine, new Dice(seed, 'broker'), broken);
     this.broker.onStored = (stream, message) => this.#stored(stream, message);
