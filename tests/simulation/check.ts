@@ -24,6 +24,8 @@ interface Book { journal: Incoming[]; /** Messages folded so far. */ folded: num
 /** A message is applied within, while nothing is disturbed, ms. */
 const appliedWithinMs = 10_000;
 const lookEveryMs = 1_000;
+/** What is told of escrow whatever happens. */
+const isExpected = /^exposure\.(mode\.changed|escrow\.inForce|write\.lapsed|ship\.permitted)\./;
 /** What nodes report of the world around them, and of promises that are too tight for it. */
 const ofTheWorld = [/^a younger process/, /^connection to the broker/, /^could not be journaled/, /^a promise is about to be broken/, /^the broker lost what it had acknowledged/];
 
@@ -97,6 +99,7 @@ export class Watch {
     if (name === 'SKU') this.#book(token).journal.push(incoming({ seq: message.seq, at: message.at, data: message.data, header: header => headerOf(message.headers, header) }));
     else if (name === 'KV_sku' && !token.startsWith('_')) this.#record(unescapeKey(token), this.#book(token), message.data.toString());
     else if (name === 'ALERT') this.#alert(message);
+    else if (name === 'EXPOSURE') this.#told(message);
   }
 
   /** Books are as what is left. */
@@ -144,6 +147,12 @@ export class Watch {
     if (next) book.hot = { record: { ...next.record, outbox: [] }, state: next.state, revision: 0 };
     const folded = JSON.stringify(asStored(this.#kind, book.hot.record));
     if (folded !== bytes) this.blame('fold', `${sku}: the record is not the fold of its journal up to ${applied}\n  stored ${bytes}\n  folded ${folded}`);
+  }
+
+  /** Debts and failed assumptions have a cause from outside: where there is none, nobody tells of them. */
+  #told({ subject, data }: Stored): void {
+    const { plan: { mode, isDisturbed } } = this.#world;
+    if (mode === 'escrow' && !isDisturbed && !this.isTorn && !isExpected.test(subject)) this.blame('without cause', `${subject} ${data.toString()}`);
   }
 
   /** Drift is told only where something changed a listing behind our back, or a write went astray. */

@@ -21,6 +21,7 @@ interface Saying { message: Message; supply: number }
 export type Fate = 'told' | 'twice' | 'hold' | 'lost';
 
 const askedAgainMs = 2_000;
+const askedToShipAgainMs = 10_000;
 
 export class Erp {
   readonly #machine: Machine;
@@ -81,6 +82,14 @@ export class Erp {
       }
     }
     this.count(sku, 0, fate);
+  }
+
+  /** The warehouse has packed an order line, and asks whether it may close it, until that is answered or not wanted any more. */
+  askToShip(sku: string, line: string, isOver: () => boolean): void {
+    if (isOver()) return;
+    const id = `ship-${++this.#serial}`;
+    this.#publish(JSON.stringify({ id, sku, type: 'ship', line }), id);
+    this.#machine.after(askedToShipAgainMs, this.#machine.outside, () => this.askToShip(sku, line, isOver));
   }
 
   /** Something that nobody understands. */

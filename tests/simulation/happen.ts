@@ -1,7 +1,11 @@
 /** What a plan says, done to a world. */
+import type { ShopOrderLine } from '../../deploy/sandbox/kit/shop.ts';
 import { noticedWithinMs } from './plan.ts';
 import type { Act } from './plan.ts';
 import type { World } from './world.ts';
+
+/** By then a sale is known, written everywhere, and taken in by the ERP perhaps, ms. */
+const longAgoMs = 20_000;
 
 /** @returns whether anything came of it */
 export function happen(world: World, act: Act): boolean {
@@ -12,9 +16,39 @@ export function happen(world: World, act: Act): boolean {
     case 'cancel': case 'ship': {
       const { shop } = marketplaces[act.account]!;
       const order = [...shop.orders.values()][act.order % Math.max(1, shop.orders.size)];
-      if (!order || (act.kind === 'ship' && !mayShip(world, act.account, order.orderId, order.lines[0]!.line))) return false;
-      return shop[act.kind](order.orderId, order.lines[0]!.line) > 0;
+      if (!order) return false;
+      const [first] = order.lines as [ShopOrderLine];
+      const { line, sku } = first;
+      if (act.kind === 'cancel' || world.plan.mode === 'mirror' || !shop.gross) return shop[act.kind](order.orderId, line) > 0;
+      // In escrow a warehouse asks before it closes an order of a channel that shows the unit again then (P10).
+      const id = `${act.account}/${order.orderId}/${line}`;
+      if (world.packed.has(id)) return false;
+      world.packed.add(id);
+      erp.askToShip(sku, id, () => world.permitted.has(id) || first.cancelled === first.units);
+      return true;
     }
+    case 'payment': return marketplaces[act.account]!.payments.begin(act);
+    case 'late order': {
+      const marketplace = marketplaces[act.account]!;
+      const { order } = marketplace.shop.buy('buyer', [{ sku: act.sku, units: act.units }]);
+      if (!order) return false;
+      marketplace.hide(order.orderId, act.lateMs);
+      world.hit('*', act.lateMs + noticedWithinMs);
+      return true;
+    }
+    case 'take back': {
+      const { shop } = marketplaces[act.account]!;
+      const old = [...shop.orders.values()].filter(({ createdAt }) => createdAt < machine.wall - longAgoMs);
+      const order = old[act.order % Math.max(1, old.length)];
+      if (!order || shop.cancel(order.orderId, order.lines[0]!.line, act.units, act.restocks) === 0) return false;
+      // Plumb takes it for put back.
+      if (!act.restocks) world.hit(act.account, noticedWithinMs);
+      return true;
+    }
+    case 'revoke':
+      marketplaces[act.account]!.trouble({ kind: 'revoked', on: 'any', forMs: act.forMs });
+      world.hit('*', act.forMs + noticedWithinMs);
+      return true;
     case 'count': erp.count(act.sku, act.by, act.fate); return true;
     case 'adjust': erp.adjust(act.sku, act.by, act.fate); return true;
     case 'take in': erp.takeIn(act.sku, act.account, act.fate); return true;
@@ -95,9 +129,4 @@ export function happen(world: World, act: Act): boolean {
       later(act.forMs, () => { broker.busyMs = 0; });
       return true;
   }
-}
-
-/** In escrow a warehouse asks before it closes an order of a channel that shows the unit again then (P10). */
-function mayShip({ plan, marketplaces, permitted }: World, account: string, order: string, line: string): boolean {
-  return plan.mode === 'mirror' || !marketplaces[account]!.shop.gross || permitted.has(`${account}/${order}/${line}`);
 }

@@ -8,8 +8,10 @@ import type { Limit } from '../../actors/channel/rate.ts';
 import { AmbiguousError, AuthError, RetryableError, ThrottledError } from '../../actors/errors.ts';
 import { SandboxClock } from '../../deploy/sandbox/kit/clock.ts';
 import { Shop } from '../../deploy/sandbox/kit/shop.ts';
+import type { ShopOrder } from '../../deploy/sandbox/kit/shop.ts';
 import type { Dice } from '../../deploy/demo/dice.ts';
 import type { Machine, Process } from './machine.ts';
+import { Payments } from './payments.ts';
 
 /** As Amazon, Walmart, Shopify, Mercado Libre and eBay take writes. */
 export type Kind = 'queued' | 'gross' | 'swap' | 'version' | 'set';
@@ -24,16 +26,18 @@ interface Terms {
   orderLagMs: number;
   /** An accepted write is carried out within. */
   applyMs: number;
+  /** Buyers have units in payment for less than this, and what is read shows them all the same; 0 where an order comes first. */
+  holdMs: number;
   verifyAfterMs: number;
   verifyWithinMs: number;
 }
 
-const terms: Record<Kind, Terms> = {
-  queued: { writes: 1, reads: 20, orderLagMs: 20_000, applyMs: 10_000, verifyAfterMs: 5_000, verifyWithinMs: 60_000 },
-  gross: { writes: 1, reads: 1, orderLagMs: 1_000, applyMs: 0, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
-  swap: { writes: 250, reads: 100, orderLagMs: 0, applyMs: 0, verifyAfterMs: 0, verifyWithinMs: 0 },
-  version: { writes: 1, reads: 20, orderLagMs: 500, applyMs: 0, verifyAfterMs: 0, verifyWithinMs: 0 },
-  set: { writes: 25, reads: 25, orderLagMs: 3_000, applyMs: 0, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
+export const terms: Readonly<Record<Kind, Terms>> = {
+  queued: { writes: 1, reads: 20, orderLagMs: 20_000, applyMs: 10_000, holdMs: 0, verifyAfterMs: 5_000, verifyWithinMs: 60_000 },
+  gross: { writes: 1, reads: 1, orderLagMs: 1_000, applyMs: 0, holdMs: 0, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
+  swap: { writes: 250, reads: 100, orderLagMs: 0, applyMs: 0, holdMs: 20_000, verifyAfterMs: 0, verifyWithinMs: 0 },
+  version: { writes: 1, reads: 20, orderLagMs: 500, applyMs: 0, holdMs: 20_000, verifyAfterMs: 0, verifyWithinMs: 0 },
+  set: { writes: 25, reads: 25, orderLagMs: 3_000, applyMs: 0, holdMs: 20_000, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
 };
 
 /** Calls a second that each takes. */
@@ -47,9 +51,10 @@ export type Operation = 'write' | 'read' | 'orders' | 'listings';
  * What becomes of the next call of that kind, or of all calls for so long. `before`: it never arrives. `after`: its answer
  * never does. `late`: it is carried out long after its caller has given up. `copy`: it is carried out a second time then.
  * `one`: one entry is refused in a way that may pass.
+ * `revoked`: the grant is dead until somebody grants it anew.
  */
 export interface Trouble {
-  kind: 'before' | 'after' | 'late' | 'copy' | 'one' | 'throttle' | 'error' | 'auth' | 'slow';
+  kind: 'before' | 'after' | 'late' | 'copy' | 'one' | 'throttle' | 'error' | 'auth' | 'revoked' | 'slow';
   on: Operation | 'any';
   /** Calls, or ms. */
   times?: number;
@@ -65,6 +70,7 @@ export class Marketplace {
   readonly account: string;
   readonly kind: Kind;
   readonly shop: Shop;
+  readonly payments: Payments;
   /** Told of each write as it is carried out, whoever waits for its answer. */
   onWrite: (sku: string, quantity: number) => void = () => {};
   /** Told of each call before it leaves; false where its process dies with it. */
@@ -79,6 +85,8 @@ export class Marketplace {
   /** When the last write of each listing is carried out, where writes are queued. */
   readonly #appliedAt = new Map<string, number>();
   #troubles: (Trouble & { until: number; left: number })[] = [];
+  /** Orders that the list shows only from then on, epoch ms. */
+  readonly #listedFrom = new Map<string, number>();
 
   constructor(account: string, machine: Machine, dice: Dice) {
     this.account = account;
@@ -86,16 +94,24 @@ export class Marketplace {
     this.#terms = terms[this.kind];
     this.#machine = machine;
     this.#dice = dice;
-    this.shop = new Shop({ account, clock: new SandboxClock(1), gross: this.kind === 'gross' });
+    this.shop = new Shop({ account, clock: new SandboxClock(1), gross: this.kind === 'gross', belowZero: this.kind === 'swap' });
+    this.payments = new Payments(machine, this.shop, this.#terms.holdMs > 0);
   }
 
   trouble(trouble: Trouble): void {
     this.#troubles.push({ ...trouble, until: trouble.forMs === undefined ? Infinity : this.#machine.now + trouble.forMs, left: trouble.times ?? Infinity });
   }
 
+  /** The list shows an order only so long after it was made. */
+  hide(orderId: string, forMs: number): void {
+    this.#listedFrom.set(orderId, this.#machine.wall + forMs);
+  }
+
   /** Whatever was to come does not. */
   calm(): void {
     this.#troubles = [];
+    for (const [orderId, from] of this.#listedFrom) this.#listedFrom.set(orderId, Math.min(from, this.#machine.wall));
+    this.payments.end();
   }
 
   get adapter(): ChannelAdapter {
@@ -209,15 +225,17 @@ export class Marketplace {
     };
   }
 
-  /** What was made by then, as it stands now: an order that changes does not hide from the list. */
+  /** What was made by then, as it stands now: an order that changes does not hide from the list. Of what is hidden it says nothing, not even that it is not complete (A3). */
   #orders(cursor: string | undefined): OrderPage {
-    const { shop } = this;
-    const until = shop.clock.now() - this.#terms.orderLagMs;
+    const now = this.shop.clock.now();
+    const until = now - this.#terms.orderLagMs;
     const since = cursor === undefined ? 0 : Number(cursor);
-    const changed = shop.ordersChanged(since, Infinity).filter(({ createdAt }) => createdAt <= until);
+    const listedFrom = ({ orderId }: ShopOrder): number => this.#listedFrom.get(orderId) ?? 0;
+    const changedAt = (order: ShopOrder): number => Math.max(order.updatedAt, listedFrom(order));
+    const changed = [...this.shop.orders.values()].filter(order => changedAt(order) >= since && order.createdAt <= until && listedFrom(order) <= now).sort((a, b) => changedAt(a) - changedAt(b));
     const page = changed.slice(0, pageOrders);
     const more = changed.length > page.length;
-    const last = page.at(-1)?.updatedAt ?? since;
+    const last = page.length === 0 ? since : changedAt(page.at(-1)!);
     return {
       lines: page.flatMap(({ orderId, createdAt, lines }) => lines.map(({ line, sku, units, cancelled, shipped }) => ({ id: `${orderId}/${line}`, orderId, sku, units, cancelled, shipped, createdAt }))),
       // Orders of one instant may be on two pages: all of them are told again.
@@ -233,6 +251,7 @@ function refusalOf(trouble: Trouble | undefined): Error | undefined {
     case 'throttle': return new ThrottledError('too many requests', trouble.lateMs === undefined ? {} : { retryAfterMs: trouble.lateMs });
     case 'error': return new RetryableError('the service is unavailable');
     case 'auth': return new AuthError('the token is not valid');
+    case 'revoked': return new AuthError('the grant was revoked');
     default: return undefined;
   }
 }

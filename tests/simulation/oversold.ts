@@ -7,6 +7,7 @@ import { windowStart } from '../../deploy/demo/oversell.ts';
 import type { FaultInterval } from '../../deploy/demo/oversell.ts';
 import { change } from '../../deploy/demo/replay.ts';
 import type { Moment } from '../../deploy/demo/replay.ts';
+import type { LedgerEntry } from '../../deploy/sandbox/kit/ledger.ts';
 
 export interface Oversale { sku: string; account: string; line: string; at: number; units: number; shown: number; allowed: number }
 
@@ -15,11 +16,27 @@ export interface Oversold { units: number; sales: Oversale[] }
 
 interface Step { at: number; supply: number; /** Net units. */ sold: number; cancelled: number }
 
+/** What a channel showed, and when, to buyers who had to pay before they could order, by `<account>/<order>/<line>`. */
+export function seenBefore(ledgers: Readonly<Record<string, readonly LedgerEntry[]>>): Map<string, { at: number; shown: number }> {
+  const seen = new Map<string, { at: number; shown: number }>();
+  for (const [account, entries] of Object.entries(ledgers)) {
+    const shown = new Map<string, number>();
+    const payers = new Map<string, { at: number; shown: number }>();
+    for (const entry of entries) {
+      if (entry.kind === 'shown') shown.set(entry.sku, entry.quantity);
+      else if (entry.kind === 'held') payers.set(entry.buyer, { at: entry.at, shown: shown.get(entry.sku) ?? 0 });
+      else if (entry.kind === 'sold' && payers.has(entry.buyer)) seen.set(`${account}/${entry.line}`, payers.get(entry.buyer)!);
+    }
+  }
+  return seen;
+}
+
 /**
  * @param staleMs how old a sale is that every channel knows, in undisturbed times
  * @param isMeddled something else than a buyer or Plumb raised what the channel showed before that sale
+ * @param seen what buyers had seen that paid before they ordered
  */
-export function oversold(moments: ReadonlyMap<string, readonly Moment[]>, staleMs: number, faults: readonly FaultInterval[], isMeddled: (account: string, sku: string, at: number) => boolean): Oversold {
+export function oversold(moments: ReadonlyMap<string, readonly Moment[]>, staleMs: number, faults: readonly FaultInterval[], isMeddled: (account: string, sku: string, at: number) => boolean, seen: ReturnType<typeof seenBefore> = new Map()): Oversold {
   const result: Oversold = { units: 0, sales: [] };
   for (const [sku, list] of moments) {
     const steps: Step[] = [{ at: 0, supply: 0, sold: 0, cancelled: 0 }];
@@ -32,8 +49,9 @@ export function oversold(moments: ReadonlyMap<string, readonly Moment[]>, staleM
         const units = Math.min(moment.units, moment.units - (supply - sold));
         if (units > 0) {
           result.units += units;
-          const { account, line, shown } = moment;
-          const since = windowStart(at, staleMs, disturbances(faults, account));
+          const { account, line } = moment;
+          const { at: seenAt, shown } = seen.get(`${account}/${line}`) ?? moment;
+          const since = windowStart(seenAt, staleMs, disturbances(faults, account));
           result.sales.push({ sku, account, line, at, units, shown, allowed: isMeddled(account, sku, at) ? shown : most(steps, since) });
         }
       }

@@ -19,6 +19,14 @@ export const accounts: readonly string[] = Object.keys(kinds);
 export type Act = { at: number } & (
   | { kind: 'buy'; account: string; sku: string; units: number }
   | { kind: 'cancel' | 'ship'; account: string; order: number }
+  /** A buyer takes so long to pay, or does not pay at all. */
+  | { kind: 'payment'; account: string; sku: string; units: number; forMs: number; isPaid: boolean }
+  /** An order that its channel's list shows only so long after it said to be complete. */
+  | { kind: 'late order'; account: string; sku: string; units: number; lateMs: number }
+  /** Long after a sale some of its units, or all, are cancelled; the channel puts them back on sale or keeps them. */
+  | { kind: 'take back'; account: string; order: number; units: number; restocks: boolean }
+  /** Somebody takes the grant away, and gives a new one after so long. */
+  | { kind: 'revoke'; account: string; forMs: number }
   | { kind: 'count'; sku: string; by: number; fate: Fate }
   | { kind: 'adjust'; sku: string; by: number; fate: Fate }
   | { kind: 'take in'; sku: string; account: string; fate: Fate }
@@ -64,7 +72,10 @@ const doses: Record<Kind, number> = {
   buy: 60, cancel: 6, ship: 6, count: 6, adjust: 12, 'take in': 6, babble: 0.5, repeat: 0.5,
   edit: 1, close: 0.3, stale: 0.5, drop: 1, trouble: 8,
   crash: 1, pause: 0.5, leave: 0.3, silence: 0.4, cut: 0.4, 'slow link': 0.5, skew: 0.3, broker: 0.3, 'busy broker': 0.4, 'power cut': 0,
+  payment: 12, 'late order': 1.5, 'take back': 4, revoke: 0.4,
 };
+/** Channels promise a little more. */
+const longestPaymentMs = 19_000;
 /** Where they are asked for. */
 const powerCutDose = 0.5;
 /** Kinds that come in swarms in some seeds. */
@@ -74,8 +85,8 @@ const always: ReadonlySet<Kind> = new Set(['buy', 'count', 'adjust', 'take in', 
 
 /** Channels whose answers prove nothing: what they took may never be carried out. */
 const unproven = accounts.filter(account => kinds[account] !== 'swap' && kinds[account] !== 'version');
-/** What raises a channel behind the back of escrow, or leaves it higher than it said. */
-const fromOutside: ReadonlySet<Kind> = new Set(['edit', 'drop']);
+/** What raises a channel behind the back of escrow, leaves it higher than it said, or hides what it sold (A3). */
+const fromOutside: ReadonlySet<Kind> = new Set(['edit', 'drop', 'late order']);
 
 export interface PlanOptions { lengthMs: number; mode?: Mode; /** The broker loses what it acknowledged. */ powerCuts?: boolean; skus?: number; /** Kinds of acts that there are none of. */ without?: ReadonlySet<string> }
 
@@ -97,6 +108,10 @@ export function planOf(seed: number, { lengthMs, mode = 'mirror', powerCuts = fa
     switch (kind) {
       case 'buy': return { at, kind, account, sku, units: dice.longTail(1.6, 5) };
       case 'cancel': case 'ship': return { at, kind, account, order: dice.between(0, 1_000) };
+      case 'payment': return { at, kind, account, sku, units: dice.longTail(1.6, 3), forMs: long(500, longestPaymentMs), isPaid: dice.chance(0.7) };
+      case 'late order': return { at, kind, account, sku, units: dice.longTail(1.6, 3), lateMs: long(25_000, 240_000) };
+      case 'take back': return { at, kind, account, order: dice.between(0, 1_000), units: dice.longTail(1.6, 5), restocks: dice.chance(0.6) };
+      case 'revoke': return { at, kind, account, forMs: long(6_000, 60_000) };
       case 'count': return { at, kind, sku, by: dice.chance(0.5) ? 0 : least(dice.between(-5, 10)), fate: fate() };
       case 'adjust': return { at, kind, sku, by: least(dice.between(-3, 6)), fate: fate() };
       case 'take in': return { at, kind, sku, account, fate: fate() };

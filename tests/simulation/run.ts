@@ -3,7 +3,7 @@ import { Watch } from './check.ts';
 import type { Violation } from './check.ts';
 import { opensAt, planOf } from './plan.ts';
 import type { Plan, PlanOptions } from './plan.ts';
-import { checkComplete, settling, standing, unsettled, verdictOf } from './rest.ts';
+import { checkComplete, checkTasks, settling, standing, unsettled, verdictOf } from './rest.ts';
 import { World } from './world.ts';
 import type { Told, WorldOptions } from './world.ts';
 
@@ -68,6 +68,7 @@ async function whole(world: World, watch: Watch): Promise<Run> {
     convergedMs = await converge(world, watch, calmAt, isCut);
   }
   if (!isCut()) await beQuiet(world, watch, isCut);
+  if (!isCut()) await checkTasks(world, watch, isCut);
   if (!isCut()) checkComplete(world, watch);
   const { verdict: { figures }, oversold } = verdictOf(world);
   if (!isCut() && plan.mode === 'escrow' && !plan.isDisturbed) for (const sale of oversold.sales) watch.blame('sold twice', `in escrow, and nothing outside was the cause: ${JSON.stringify(sale)}`);

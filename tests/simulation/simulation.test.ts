@@ -29,6 +29,16 @@ test.serial('in escrow no unit is sold twice, whatever happens to nodes, the bro
   t.true(sold > 100, `${sold} units were sold`);
 });
 
+test.serial('buyers who pay late or never, orders that are listed late, late cancellations and dead grants leave nothing wrong', async t => {
+  const counts: Record<string, number> = {};
+  for (const [seed, mode] of [[16, 'mirror'], [41, 'mirror'], [16, 'escrow'], [47, 'escrow']] as const) {
+    const { violations, figures, faults } = await run(seed, { mode });
+    t.deepEqual([violations, figures.unexplained], [[], 0], `seed ${seed}, ${mode}`);
+    for (const [kind, count] of Object.entries(faults)) counts[kind] = (counts[kind] ?? 0) + count;
+  }
+  for (const kind of ['payment', 'payment dropped', 'late order', 'take back', 'revoke']) t.true(counts[kind]! > 1, `${kind} happened ${counts[kind]} times`);
+});
+
 test.serial('what a power cut took from the broker is noticed, and no unit is sold twice because of it', async t => {
   let cuts = 0;
   for (const seed of [2, 5, 6]) {

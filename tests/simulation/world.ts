@@ -10,7 +10,7 @@ import { happen } from './happen.ts';
 import { Erp } from './erp.ts';
 import { Machine } from './machine.ts';
 import type { Process } from './machine.ts';
-import { adaptersOf, kinds, limits, Marketplace } from './marketplace.ts';
+import { adaptersOf, kinds, limits, Marketplace, terms } from './marketplace.ts';
 import { Network } from './network.ts';
 import { SimulatedNode } from './node.ts';
 import type { Level } from './node.ts';
@@ -33,9 +33,9 @@ export function settingsOf(mode: Mode): object {
 }
 
 /** What the marketplaces keep of escrow's assumptions: the latest copy, the stalest reading. */
-const promises = { lifeMs: 40_000, holdMs: 0, staleMs: 2_000, leakMs: 30_000 };
+const promises = { lifeMs: 40_000, staleMs: 2_000, leakMs: 30_000 };
 
-export const configured = accounts.map(account => ({ account, channel: account, exposure: { ...promises, ...(kinds[account] === 'version' && { kind: 'version' }) } }));
+export const configured = accounts.map(account => ({ account, channel: account, exposure: { ...promises, holdMs: terms[kinds[account]!].holdMs, ...(kinds[account] === 'version' && { kind: 'version' }) } }));
 
 export interface Told { at: number; who: string; text: string }
 
@@ -60,7 +60,10 @@ export class World {
   readonly hits: { account: string; from: number; to: number }[] = [];
   /** Listings that something else than Plumb and buyers changed, `<account>/<sku>`, and since when, epoch ms. */
   readonly meddled = new Map<string, number>();
-  /** Order lines that may be closed, `<account>/<order>/<line>`. */
+  /** When the first write of each listing was carried out, `<account>/<sku>`, epoch ms: until then it shows what an earlier tool left. */
+  readonly writtenAt = new Map<string, number>();
+  /** Order lines that a warehouse has asked to close, `<account>/<order>/<line>`, and those of them that it may. */
+  readonly packed = new Set<string>();
   readonly permitted = new Set<string>();
   /** What nodes logged as a failure of their own. */
   readonly complaints: Told[] = [];
@@ -156,7 +159,12 @@ export class World {
     for (const { sku, shown } of this.plan.skus) marketplace.shop.addListing(sku, shown[account]!);
     marketplace.onWrite = (sku, quantity) => {
       this.#mix(`w ${account} ${sku} ${quantity}`);
+      if (!this.writtenAt.has(`${account}/${sku}`)) this.writtenAt.set(`${account}/${sku}`, this.machine.wall);
       this.tell(account, `shows ${quantity} of ${sku}, by a write`);
+    };
+    marketplace.payments.onOver = ({ sku, units, isPaid }) => {
+      this.tell(account, `${isPaid ? 'is paid' : 'is not paid'} for ${units} of ${sku}`);
+      if (!isPaid) this.faults['payment dropped'] = (this.faults['payment dropped'] ?? 0) + 1;
     };
     marketplace.onCall = process => this.#call(process);
     return marketplace;

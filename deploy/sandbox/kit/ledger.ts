@@ -8,10 +8,13 @@ export type LedgerEntry = {
   sku: string;
 } & (
   /** What buyers see changed, and why. `quantity` is what they can buy from now on. */
-  | { kind: 'shown'; quantity: number; by: 'open' | 'write' | 'sale' | 'restock' | 'edit' | 'ship' }
+  | { kind: 'shown'; quantity: number; by: 'open' | 'write' | 'sale' | 'restock' | 'edit' | 'ship' | 'hold' }
   /** `units` were sold as order line `line` (`<order id>/<line id>`, as the order API names it). */
   | { kind: 'sold'; line: string; units: number; buyer: string; hidden?: true }
   | { kind: 'cancelled'; line: string; units: number }
+  /** A buyer began to pay for units; then ordered them, or did not. */
+  | { kind: 'held'; units: number; buyer: string }
+  | { kind: 'released'; units: number; buyer: string; isPaid: boolean }
   /** A buyer wanted more than was shown. */
   | { kind: 'soldout'; units: number; buyer: string }
 );

@@ -14,6 +14,8 @@ export interface ShopListing {
   quantity: number;
   /** Gross channels: units in open orders. */
   reserved: number;
+  /** Units that buyers have in payment: nobody else can buy them, and no API tells of them. */
+  held: number;
   /** Units ever sold here. */
   sold: number;
   /** Moves with every change of quantity, ours or a buyer's. */
@@ -56,6 +58,8 @@ export interface ShopOptions {
   wholeOrders?: boolean;
   /** True where the vendor writes one order line per unit (Walmart): three units are three lines. */
   unitLines?: boolean;
+  /** True where a paid order takes what is shown below zero (Shopify); elsewhere it ends at zero. */
+  belowZero?: boolean;
 }
 
 export class Shop {
@@ -99,6 +103,7 @@ export class Shop {
       fields: this.#options.fields?.(sku, n) ?? {},
       quantity,
       reserved: 0,
+      held: 0,
       sold: 0,
       version: 1,
       updatedAt: this.clock.now(),
@@ -113,7 +118,7 @@ export class Shop {
   /** What a buyer can buy now. */
   buyable(listing: ShopListing): number {
     if (!listing.active) return 0;
-    return Math.max(0, this.gross ? listing.quantity - listing.reserved : listing.quantity);
+    return Math.max(0, (this.gross ? listing.quantity - listing.reserved : listing.quantity) - listing.held);
   }
 
   /** What the read API tells: the live state, or an older one while a stale-read fault is on. */
@@ -149,15 +154,44 @@ export class Shop {
     this.#change(this.#known(sku), { quantity }, 'edit');
   }
 
-  /** Lines that the shown quantity does not cover are refused whole; the others become one order. */
-  buy(buyer: string, wanted: { sku: string; units: number }[]): { order: ShopOrder | undefined; refused: { sku: string; units: number }[] } {
+  /** A buyer begins to pay. @returns false where fewer units are left */
+  hold(buyer: string, sku: string, units: number): boolean {
+    const listing = this.#known(sku);
+    if (this.buyable(listing) < units) {
+      this.ledger.add({ kind: 'soldout', sku, units, buyer });
+      return false;
+    }
+    this.ledger.add({ kind: 'held', sku, units, buyer });
+    this.#hold(listing, units);
+    return true;
+  }
+
+  /** The payment is over: it becomes an order, whatever is shown by now, or the units are anybody's again. */
+  release(buyer: string, sku: string, units: number, isPaid: boolean): ShopOrder | undefined {
+    const listing = this.#known(sku);
+    this.ledger.add({ kind: 'released', sku, units, buyer, isPaid });
+    if (!isPaid) {
+      this.#hold(listing, -units);
+      return undefined;
+    }
+    listing.held -= units;
+    return this.buy(buyer, [{ sku, units }], true).order;
+  }
+
+  #hold(listing: ShopListing, units: number): void {
+    listing.held += units;
+    this.ledger.add({ kind: 'shown', sku: listing.sku, quantity: this.buyable(listing), by: 'hold' });
+  }
+
+  /** Lines that the shown quantity does not cover are refused whole, unless they are paid; the others become one order. */
+  buy(buyer: string, wanted: { sku: string; units: number }[], isPaid = false): { order: ShopOrder | undefined; refused: { sku: string; units: number }[] } {
     const refused: { sku: string; units: number }[] = [];
     const lines: ShopOrderLine[] = [];
     const at = this.clock.now();
     const orderId = this.#options.orderId?.(this.#orderCount + 1) ?? `${this.account}-${this.#orderCount + 1}`;
     for (const { sku, units } of wanted) {
       const listing = this.listings.get(sku);
-      if (!listing || this.buyable(listing) < units) {
+      if (!listing || (!isPaid && this.buyable(listing) < units)) {
         refused.push({ sku, units });
         if (listing) this.ledger.add({ kind: 'soldout', sku, units, buyer });
         continue;
@@ -168,7 +202,8 @@ export class Shop {
         this.ledger.add({ kind: 'sold', sku, line: `${orderId}/${line}`, units: size, buyer });
       }
       listing.sold += units;
-      this.#change(listing, this.gross ? { reserved: listing.reserved + units } : { quantity: listing.quantity - units }, 'sale');
+      const least = this.#options.belowZero ? -Infinity : 0;
+      this.#change(listing, this.gross ? { reserved: listing.reserved + units } : { quantity: Math.max(least, listing.quantity - units) }, 'sale');
     }
     if (lines.length === 0) return { order: undefined, refused };
     this.#orderCount += 1;
@@ -178,17 +213,21 @@ export class Shop {
     return { order, refused };
   }
 
-  /** A buyer or the channel cancels units that were not shipped; the unit goes back on sale. */
-  cancel(orderId: string, line: string, units?: number): number {
+  /**
+   * A buyer or the channel cancels units that were not shipped.
+   *
+   * @param restocks they go back on sale; at gross channels they do in any case
+   */
+  cancel(orderId: string, line: string, units?: number, restocks = true): number {
     const order = this.orders.get(orderId);
     const found = order?.lines.find(l => l.line === line);
     if (!order || !found) return 0;
-    if (!this.#options.wholeOrders) return this.#cancelLine(order, found, units);
+    if (!this.#options.wholeOrders) return this.#cancelLine(order, found, units, restocks);
     if (order.lines.some(l => l.shipped > 0)) return 0;
-    return order.lines.reduce((sum, l) => sum + this.#cancelLine(order, l), 0);
+    return order.lines.reduce((sum, l) => sum + this.#cancelLine(order, l, undefined, restocks), 0);
   }
 
-  #cancelLine(order: ShopOrder, line: ShopOrderLine, units?: number): number {
+  #cancelLine(order: ShopOrder, line: ShopOrderLine, units: number | undefined, restocks: boolean): number {
     const open = line.units - line.cancelled - line.shipped;
     const back = Math.min(open, units ?? open);
     if (back <= 0) return 0;
@@ -196,7 +235,8 @@ export class Shop {
     this.#touch(order);
     this.ledger.add({ kind: 'cancelled', sku: line.sku, line: `${order.orderId}/${line.line}`, units: back });
     const listing = this.#known(line.sku);
-    this.#change(listing, this.gross ? { reserved: listing.reserved - back } : { quantity: listing.quantity + back }, 'restock');
+    if (this.gross) this.#change(listing, { reserved: listing.reserved - back }, 'restock');
+    else if (restocks) this.#change(listing, { quantity: listing.quantity + back }, 'restock');
     return back;
   }
 
