@@ -49,7 +49,7 @@ export function judge(pair: Pair, reading: Reading, evidence: Evidence, settings
   // A difference seen before our newest write speaks against what was before it.
   if (pair.suspicion && pair.suspicion.since < pair.writtenAt) delete pair.suspicion;
   if (!reading.active && intended.quantity > 0) return suspect(pair, reading, evidence, settings, 'frozen-listing');
-  if (reading.quantity === intended.quantity) {
+  if (isAsGoodAs(reading.quantity, intended.quantity)) {
     delete pair.suspicion;
     if (beganAt - detourUntil(pair) < settings.apartMs) return { kind: 'wait', why: 'in flight', again: true };
     if (isProven(pair) && evidence.ordersKnownBefore >= Math.max(pair.writtenAt, intended.decidedAt, pair.provenSince!)) pair.firm = true;
@@ -62,6 +62,11 @@ export function judge(pair: Pair, reading: Reading, evidence: Evidence, settings
   // Its own sale should have moved it here. Above: the sale came before our last write and was overwritten.
   if (intended.kind === 'verify' && !isProven(pair) && reading.quantity > intended.quantity) return { kind: 'rewrite' };
   return suspect(pair, reading, evidence, settings, classOf(pair, reading, write));
+}
+
+/** Below zero nothing is for sale, as at zero: buyers whose payment took longer than the listing showed units. */
+function isAsGoodAs(shown: number, intended: number): boolean {
+  return shown === intended || (intended === 0 && shown < 0);
 }
 
 /** The channel does not know the listing, or does not sell what is there: believed when it says so twice. */

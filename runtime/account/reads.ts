@@ -211,7 +211,7 @@ export class Reads {
       ordersAt: endedAt + Math.round((ports.now?.() ?? Date.now()) - Date.now()),
       write: pending.outstanding(sku, job),
     }, ports.times);
-    if (judgement.kind === 'equal') return this.#equal(pair, job, reading, beganAt, endedAt);
+    if (judgement.kind === 'equal') return this.#equal(pair, job, beganAt, endedAt);
     if (job) pending.settle(job, job.phase, this.#lookAgainAt(job, judgement, endedAt), endedAt);
     if (!job || pair.suspicion?.awaits !== undefined) this.sweep.urge(pair);
     if (judgement.kind === 'rewrite') this.#askRepair(sku, pair.intended!.version, reading.quantity);
@@ -248,14 +248,14 @@ export class Reads {
     else if (judgement.kind === 'wait' && judgement.again) this.sweep.urge(pair);
   }
 
-  #equal(pair: Pair, job: Job | undefined, { quantity }: Reading, beganAt: number, endedAt: number): void {
+  #equal(pair: Pair, job: Job | undefined, beganAt: number, endedAt: number): void {
     const { ports: { account }, findings, journal, pending } = this.#desk;
-    const { sku, intended } = pair;
+    const { sku } = pair;
+    const { version, quantity } = pair.intended!;
     pair.provenAt = beganAt;
     pair.provenBy = 'read';
     findings.onEqual(pair, quantity, endedAt);
     if (!isProven(pair)) {
-      const { version } = intended!;
       journal.tell(sku, `ob:${account}:${sku}:${version}:eq`, { type: 'observed', account, version, quantity, verdict: 'equal' }, undefined, seq => { if (job?.version === version) job.told = seq; });
     }
     if (job) pending.rest(job, endedAt);

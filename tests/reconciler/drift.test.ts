@@ -27,6 +27,12 @@ test('the intended number is equal, however it came there', t => {
   t.deepEqual(judged(pairOf({ quantity: 5, proven: false }), [5, at(0, { write: { state: 'accepted', until: now + 9_000 } })]), [{ kind: 'equal' }]);
 });
 
+test('below zero nothing is for sale, which is what zero says; any other difference counts', t => {
+  const orders = { ordersCompleteThrough: now + 9_000 };
+  t.deepEqual(judged(pairOf({ quantity: 0 }), [-1, at(0)]), [{ kind: 'equal' }]);
+  t.deepEqual(judged(pairOf({ quantity: 2 }), [-1, at(0, orders)], [-1, at(2_000, orders)]).map(({ kind }) => kind), ['wait', 'drift']);
+});
+
 test('in flight: nothing follows from a reading while a write is owed or unanswered', t => {
   for (const state of ['unsent', 'sent'] as const) {
     t.deepEqual(judged(pairOf({ proven: false }), [5, at(0, { write: { state } })], [9, at(5_000, { write: { state } })]), [wait('in flight', false), wait('in flight', false)]);
