@@ -130,7 +130,7 @@ export class AccountOwner implements Owned {
       counts: this.#counts,
       revisions: this.#p.adapter.revisions && new RevisionCount(this.#p.adapter.revisions, left?.revisions, Date.now()),
       budget: new Budget({ name: account, limits, left: left?.buckets, now: Date.now() }),
-      health: new Health({ ...this.#p, publish: effect => this.#journal.publish(effect), onChange: () => this.#soon(0), onAuthorised: () => this.#journal.healed('auth', account, 'a call that was answered') }, left),
+      health: new Health({ ...this.#p, publish: effect => this.#journal.stands(effect), onChange: () => this.#soon(0), onAuthorised: () => this.#journal.healed('auth', account, 'a call that was answered') }, left),
       ordersCompleteThrough: () => this.#orders.marks.completeThrough,
       ordersKnownThrough: () => this.#orders.marks.completeThrough - Math.round((this.#p.now?.() ?? Date.now()) - Date.now()),
       isOver: () => this.#stopping,

@@ -89,8 +89,12 @@ export class AccountJournal {
     this.#inBackground(this.fact(sku, id, fact, correlation).then(onStored));
   }
 
-  publish(effect: PublishEffect): void {
-    this.#inBackground(this.#untilStored(effect.id, () => perform(this.#publisher, [effect])));
+  /** Tells people of what lasts, once: not again while the last that they were told of it is open, by whichever owner. */
+  stands(effect: PublishEffect): void {
+    this.#inBackground(this.#untilStored(effect.id, async () => {
+      const last = await this.#lastDead(subjectOf(effect.to));
+      if (last === undefined || last.resolved) await perform(this.#publisher, [effect]);
+    }));
   }
 
   /** Tells people of a failure, once: not again what is the last that was told of the same thing. */
