@@ -66,6 +66,13 @@ test('P10: the count is lowered for orders that wait to be shipped', t => {
   t.deepEqual(planned(packed), [{ kind: 'write', cell: 'a', write: { to: 2 }, why: 'ship' }]);
 });
 
+test('P10: for a shipment a count that was lowered is never raised again, and a debt is lowered with it', t => {
+  const packed: Step[] = [...cells({ a: ['gross', 14] }), [2, sale('a/1', 'a', 1, 2)], [3, { type: 'ship.asked', line: 'a/1' }]];
+  t.deepEqual(planned([...packed, [4, count(1, 5)]]), [{ kind: 'write', cell: 'a', write: { to: 4 }, why: 'ship' }]);
+  const lowered: Step[] = [...packed, [4, count(1, 1)], [5, intend('a', 'w', 1)], [6, answer('a', 'w', 'accepted')], [3 * minute, due], [3 * minute, read('a', 1, 3 * minute)]];
+  t.deepEqual(planned(lowered, {}, 4 * minute), []);
+});
+
 test('what an accepted write came to is read once it can be told', t => {
   const accepted: Step[] = [[0, link('a', termsOf('set', { queued: true }))], [0, count(1, 1)], [0, read('a', 0, 0)], [1, intend('a', 'w', 1)], [2, answer('a', 'w', 'accepted')], [2 * minute, due], [2 * minute, complete('a', 2 * minute)]];
   t.deepEqual(planned(accepted, {}, 12 * minute), [{ kind: 'read', cell: 'a' }]);

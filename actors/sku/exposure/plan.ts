@@ -41,7 +41,9 @@ function actFor(ledger: Ledger, id: string, want: number | undefined, now: numbe
   if (current === undefined) return want !== undefined || toShip > 0 || cell.rights > 0 || ledger.recovery ? { kind: 'read', cell: id } : undefined;
   if ((confirmableAt(cell) ?? Infinity) <= now) return { kind: 'read', cell: id };
   if (toShip > 0 && cell.high > 0) {
-    const to = Math.max(0, cell.high - toShip);
+    // What was lowered since `high` was in effect is not raised again; what policy would have lowered goes in the same write.
+    const most = want !== undefined && want < current ? want + openIn(ledger, id) : Infinity;
+    const to = Math.max(0, Math.min(cell.shown!, Math.min(cell.high, most) - toShip));
     // Shown already, and permitted once orders are complete.
     return cell.mark?.value === to && isSettling(cell) ? undefined : write(id, { to }, 'ship');
   }
