@@ -4,7 +4,8 @@ import type { Config } from '../config/config.ts';
 import { BrokerError } from './checks.ts';
 import type { Flush } from './checks.ts';
 
-const heals = 'set "sync_interval: always" in its jetstream block, or exposure.allowLazyFlush: true to rest on it all the same';
+/** What ends it, as a plain sentence. */
+export const heals = 'set "sync_interval: always" in its jetstream block, or exposure.allowLazyFlush: true to rest on it all the same';
 
 /**
  * Says how it stands.

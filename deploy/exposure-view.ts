@@ -13,6 +13,7 @@ import type { Stock } from '../actors/sku/protocol.ts';
 import { target } from '../actors/sku/rules.ts';
 import { known } from '../actors/sku/stock.ts';
 import { lookup } from '../actors/own-keys.ts';
+import { heals } from './durability.ts';
 import type { SkuSettings } from './sku-settings.ts';
 
 export interface ExposureView {
@@ -49,7 +50,15 @@ export interface ChannelView {
   computed: Buffer;
 }
 
-export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure' | 'debounce'>, delays: Readonly<Record<string, Delays>>, now: number): ExposureView {
+/** What keeps a SKU from an escrow that its scarcity asks for. */
+export interface Bars {
+  /** Every SKU. */
+  mirrorOnly?: string | undefined;
+  /** Accounts that somebody else writes, all of them or in part. */
+  shared: ReadonlySet<string>;
+}
+
+export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure' | 'debounce'>, delays: Readonly<Record<string, Delays>>, bars: Bars, now: number): ExposureView {
   const { exposure, sku } = stock;
   const { risk = 0.001, unmeasuredMs = 900_000, pace } = settings.exposure ?? {};
   const ledger = exposure && ledgerOf(stock, exposure, settings.exposure);
@@ -59,7 +68,7 @@ export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure
   const mode = exposure ? 'escrow' : 'mirror';
   const choice = modeOf(mode, { ...scarcity, delayMs: scarcity.delayMs ?? unmeasuredMs }, risk);
   return {
-    sku, mode, why: whyOf(stock, settings, choice),
+    sku, mode, why: whyOf(stock, settings, choice, bars),
     ...(exposure?.inForceSince !== undefined && { inForceSince: exposure.inForceSince }),
     ...(units !== undefined && { known: units }),
     ...(ledger?.count && { free: free(ledger)!, rights: totalRights(ledger), debt: debt(ledger) }),
@@ -83,7 +92,7 @@ export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure
   };
 }
 
-function whyOf(stock: Stock, { exposure: settings }: Pick<SkuSettings, 'exposure'>, { why }: ModeChoice): string {
+function whyOf(stock: Stock, { exposure: settings }: Pick<SkuSettings, 'exposure'>, { mode: chosen, why }: ModeChoice, bars: Bars): string {
   const { exposure, mode, outlets } = stock;
   if (exposure && exposure.why !== 'pinned') return `auto: ${exposure.why}`;
   const wanted = mode ?? settings?.mode ?? 'mirror';
@@ -92,5 +101,13 @@ function whyOf(stock: Stock, { exposure: settings }: Pick<SkuSettings, 'exposure
   const against = reasonToMirror(stock);
   if (against !== undefined) return `${by}, but ${against}`;
   if (wanted === 'escrow') return by;
-  return `${by}: ${Object.values(outlets).filter(({ rule }) => !rule.skip).length < 2 ? 'it is sold at one channel' : why}`;
+  if (Object.values(outlets).filter(({ rule }) => !rule.skip).length < 2) return `${by}: it is sold at one channel`;
+  const bar = chosen === 'escrow' ? barOf(outlets, bars) : undefined;
+  return bar === undefined ? `${by}: ${why}` : `${by}, and it is ${why}, but ${bar}`;
+}
+
+function barOf(outlets: Stock['outlets'], { mirrorOnly, shared }: Bars): string | undefined {
+  const account = Object.keys(outlets).find(each => shared.has(each));
+  if (account !== undefined) return `${account} is not live, or in part`;
+  return mirrorOnly && `${mirrorOnly}: ${heals}`;
 }

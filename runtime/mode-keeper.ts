@@ -19,7 +19,7 @@ import { delaysFrom } from './delays.ts';
 import type { Owned } from './placement.ts';
 import type { Publisher } from './publisher.ts';
 import type { Records } from './records.ts';
-import { skuRecordSubject, skuSubject } from './subjects.ts';
+import { modesSubject, skuRecordSubject, skuSubject } from './subjects.ts';
 import type { Tap } from './tap.ts';
 
 export interface ModeKeeperPorts {
@@ -43,6 +43,9 @@ export interface ModeKeeperPorts {
 }
 
 type Stored = ActorRecord<Stock | PackedStock>;
+
+/** Kept under `modesSubject`, for who asks why a scarce SKU mirrors. */
+export interface ModeBars { v: 1; mirrorOnly?: string }
 
 /** A SKU that sells fast is looked at once in so long, whatever becomes of it in between. */
 const lookAfterMs = 100;
@@ -77,6 +80,7 @@ export class ModeKeeper implements Owned {
   start(): void {
     this.#lookingAgain = setInterval(() => void this.#lookAgain(), lookEveryMs);
     this.#p.tap.watch(this.#onRecord);
+    void this.#recordBars();
   }
 
   async release(): Promise<void> {
@@ -169,6 +173,12 @@ export class ModeKeeper implements Owned {
       this.#told.delete(sku);
       log.warn({ err: error, sku }, 'a SKU could not be told its mode; its next record brings it up again');
     });
+  }
+
+  async #recordBars(): Promise<void> {
+    const { mirrorOnly, records, log } = this.#p;
+    const bars: ModeBars = { v: 1, ...(mirrorOnly !== undefined && { mirrorOnly }) };
+    await records.set(modesSubject, bars).catch((error: unknown) => log.warn({ err: error }, 'what keeps SKUs from escrow could not be stored'));
   }
 
   async #lookAgain(): Promise<void> {

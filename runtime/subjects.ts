@@ -145,6 +145,9 @@ export const skuSettingsSubject = '$KV.settings.sku';
 /** What `plumb doctor` stores, to see that it can. */
 export const doctorSubject = '$KV.channel.doctor._check';
 
+/** What keeps SKUs from an escrow that their scarcity asks for; no account's name begins so. */
+export const modesSubject = '$KV.channel._modes.bars';
+
 /** What was rebuilt after the broker was lost, and whether that is over; no account's name begins so. */
 export const rebuildSubject = '$KV.channel._rebuild.state';
 

@@ -4,6 +4,7 @@ import type { Delays } from '../../actors/sku/exposure/scarcity.ts';
 import type { PackedStock } from '../../actors/sku/packing.ts';
 import type { SkuFact } from '../../actors/sku/protocol.ts';
 import type { ActorRecord } from '../../runtime/actor.ts';
+import type { ModeBars } from '../../runtime/mode-keeper.ts';
 import type { SkuSettings } from '../sku-settings.ts';
 import { connectTo, inboxPrefix, natsUrl } from './connection.ts';
 import { FailedError, UsageError } from './exit.ts';
@@ -32,7 +33,7 @@ async function exposure(sku: string, { nats, json, set, by }: ExposureOptions): 
   const { encodeJournal, journalHeaders } = await import('../../runtime/codec.ts');
   const { Publisher } = await import('../../runtime/publisher.ts');
   const { Records } = await import('../../runtime/records.ts');
-  const { skuRecordSubject, skuSettingsSubject, skuSubject } = await import('../../runtime/subjects.ts');
+  const { modesSubject, skuRecordSubject, skuSettingsSubject, skuSubject } = await import('../../runtime/subjects.ts');
   const { exposureView } = await import('../exposure-view.ts');
   let subject: string;
   try {
@@ -63,7 +64,9 @@ async function exposure(sku: string, { nats, json, set, by }: ExposureOptions): 
     const settings = await records.get<SkuSettings>(skuSettingsSubject);
     if (!settings) throw new FailedError('no node has run on this NATS server: it has no settings of SKUs');
     const stock = unpackStock(record.context);
-    const view = exposureView(stock, settings.value, await delaysOf(connection, Object.keys(stock.outlets)), Date.now());
+    const bars = await records.get<ModeBars>(modesSubject);
+    const { delays, shared } = await told(connection, Object.keys(stock.outlets));
+    const view = exposureView(stock, settings.value, delays, { mirrorOnly: bars?.value.mirrorOnly, shared }, Date.now());
     if (json) process.stdout.write(`${JSON.stringify(view)}\n`);
     else process.stdout.write((await import('./exposure-text.ts')).exposureText(view));
   } finally {
@@ -74,12 +77,15 @@ async function exposure(sku: string, { nats, json, set, by }: ExposureOptions): 
 
 const waitMs = 15_000;
 
-/** What the owners of accounts measure; of one that does not answer nothing is known. */
-async function delaysOf(connection: NatsConnection, accounts: readonly string[]): Promise<Record<string, Delays>> {
+/** What the owners of accounts measure, and which of them are written in part; of one that does not answer nothing is known. */
+async function told(connection: NatsConnection, accounts: readonly string[]): Promise<{ delays: Record<string, Delays>; shared: Set<string> }> {
   const { delaysFrom } = await import('../../runtime/delays.ts');
-  const told = await Promise.all(accounts.map(async account => {
-    const answer = await connection.request(`inspect.channel.${account}`, '', { timeout: 1_000 }).catch(() => undefined);
-    return [account, answer ? delaysFrom(answer.json(), Date.now()) : {}] as const;
+  const delays: Record<string, Delays> = {};
+  const shared = new Set<string>();
+  await Promise.all(accounts.map(async account => {
+    const figures = (await connection.request(`inspect.channel.${account}`, '', { timeout: 1_000 }).catch(() => undefined))?.json<Record<string, unknown>>();
+    delays[account] = figures ? delaysFrom(figures, Date.now()) : {};
+    if (figures?.isWhole === false) shared.add(account);
   }));
-  return Object.fromEntries(told);
+  return { delays, shared };
 }

@@ -44,9 +44,18 @@ test('on a broker that acknowledges before it flushes, what is left to its scarc
   await view('A', '--set', 'escrow');
   await eventually('A is in escrow', async () => (await view('A')).mode === 'escrow', 30_000);
   await view('A', '--set', 'auto');
-  buy('A', 8);
   await eventually('A mirrors', async () => (await view('A')).mode === 'mirror', 30_000);
+  await world.proven('ebay', { A: 8 });
+  buy('A', 8);
   t.true(world.complaints.some(({ msg }) => /flushes every 120000 ms: .*every SKU mirrors until then/.test(msg)));
+  await eventually('A is scarce', async () => (await view('A')).scarcity.mode === 'escrow', 30_000);
+  t.like(await view('A'), {
+    mode: 'mirror',
+    why: 'people have set auto, and it is scarce, but the broker acknowledges before it flushes: set "sync_interval: always" in its jetstream block, or exposure.allowLazyFlush: true to rest on it all the same',
+  });
+  t.regex((await world.plumb('exposure', 'A')).stdout, /^SKU A: mirror \(people have set auto, and it is scarce, but the broker acknowledges before it flushes: /);
+  await world.nc.request('control.channel.ebay', 'stage shadow ann', { timeout: 10_000 });
+  t.is((await view('A')).why, 'people have set auto, and it is scarce, but ebay is not live, or in part');
 });
 
 test('where the configuration says mirror, a SKU that people leave to its scarcity goes to escrow all the same', async t => {
