@@ -10,7 +10,7 @@ import { changed, free, sellable, soldIn, withCell } from './exposure/ledger.ts'
 import type { Said } from './exposure/said.ts';
 import { permitted, settled } from './exposure/settle.ts';
 import { lost, regained, relinked, watched } from './exposure/shortfall.ts';
-import { applied, inDoubt, lapsed, mayRepeat, refused, repeated, reservation, stored, takenOver, unanswered } from './exposure/writes.ts';
+import { applied, inDoubt, lapsed, mayRepeat, refused, repeated, reservation, stored, takenOver, unanswered, unconditional } from './exposure/writes.ts';
 import type { Answer, Write } from './exposure/writes.ts';
 
 /** A fact of the ledger's journal. */
@@ -34,6 +34,8 @@ export type ExposureFact =
   | { type: 'write.unanswered'; cell: string; id: string }
   /** Another owner took over, of one cell or of all, or the same one came back without its memory. */
   | { type: 'owner.new'; cell?: string }
+  /** The channel was seen to carry out a write whose condition did not hold (A5); the cell's terms are those of `set` by now. */
+  | { type: 'condition.broken'; cell: string }
   /** The record's revision went back (P12). `until`: the latest that a forgotten write may take effect. */
   | { type: 'ledger.lost'; until: number; allowed: Record<string, Allowed> }
   | { type: 'ship.asked'; line: string }
@@ -93,6 +95,7 @@ function told(ledger: Ledger, fact: Exclude<ExposureFact, { type: 'write.intende
     case 'owner.new':
       if (fact.cell !== undefined) return cellOf(ledger, fact.cell, takenOver);
       return { ledger: { ...ledger, cells: Object.fromEntries(Object.entries(ledger.cells).map(([id, cell]) => [id, takenOver(cell)])) }, says: [] };
+    case 'condition.broken': return cellOf(ledger, fact.cell, unconditional);
     case 'ledger.lost': {
       const after = lost(ledger, fact.until, fact.allowed, at);
       return { ledger: after, says: [{ type: 'ledger.lost', rights: Object.fromEntries(Object.entries(after.cells).map(([id, { rights }]) => [id, rights])) }] };
@@ -193,6 +196,7 @@ function watchedLeak(ledger: Ledger, id: string, at: number): Ledger {
 
 function causeOf(before: Ledger, fact: ExposureFact, says: readonly Said[]): Cause {
   if (fact.type === 'ledger.lost') return 'loss';
+  if (fact.type === 'condition.broken') return 'broken promise';
   if (says.some(({ type }) => type === 'order.late')) return 'late order';
   if (says.some(({ type }) => type === 'drift.found' || type === 'sale.beyond')) return 'foreign';
   if (says.some(({ type }) => type === 'ship.ungated')) return 'early close';

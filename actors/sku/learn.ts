@@ -100,6 +100,7 @@ function take(stock: Stock, fact: SkuFact, place: Place, ports: SkuPorts): Learn
     case 'cell.read':
     case 'orders.complete':
     case 'owner.new':
+    case 'writes.judged':
     case 'mode.set':
     case 'mode.chosen':
       return { stock };

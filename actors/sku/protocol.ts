@@ -170,6 +170,8 @@ export type ExposureTold =
   | { type: 'orders.complete'; account: string; through: number }
   /** Another node owns the account, and does not know how often what it finds was sent. */
   | { type: 'owner.new'; account: string }
+  /** What the account declares of its conditional writes (A5) was seen to hold, or not: then each counts as `set`. */
+  | { type: 'writes.judged'; account: string; kept: boolean }
   /**
    * What was known of the SKU went back, or is gone: what each account was allowed at most in escrow; a forgotten write may
    * take effect until then. In mirror mode what channels show is not known any more, and nothing is raised before.

@@ -32,6 +32,7 @@ export function factText(fact: SkuFact | RuntimeFact | undefined): Told {
     case 'cell.read': return { kind: 'read', account: fact.account, text: `shows ${fact.quantity}${fact.sold === undefined ? '' : `, ${fact.sold} sold so far`}` };
     case 'orders.complete': return { kind: 'other', account: fact.account, text: 'orders are complete' };
     case 'owner.new': return { kind: 'other', account: fact.account, text: 'another node owns the account' };
+    case 'writes.judged': return { kind: 'rule', account: fact.account, text: fact.kept ? 'its conditional writes are counted on again' : 'its conditional writes are not counted on any more', mood: fact.kept ? 'good' : 'bad' };
     case 'mode.set': return { kind: 'rule', text: `mode ${fact.mode ?? 'of the configuration'} set by ${fact.by}` };
     case 'ledger.lost': return { kind: 'rule', text: 'the broker lost facts: what each channel may sell is regained by proofs', mood: 'bad' };
     case 'mode.chosen': return { kind: 'rule', text: `mode ${fact.mode} chosen: ${fact.why}` };

@@ -8,7 +8,7 @@ const events = [
   'shortfall.opened', 'shortfall.grew', 'shortfall.sold', 'shortfall.closed', 'drift.found', 'drift.over', 'order.late', 'sale.beyond', 'ship.permitted', 'ship.ungated',
   'write.lapsed', 'ledger.lost', 'ledger.regained', 'mode.changed', 'escrow.inForce',
 ] as const;
-const causes = ['correction', 'foreign', 'loss', 'entry', 'late order', 'early close'] as const;
+const causes = ['correction', 'foreign', 'loss', 'entry', 'late order', 'early close', 'broken promise'] as const;
 
 export class ExposureSeries {
   readonly #events: Counter<'event'>;

@@ -232,3 +232,15 @@ test('P13: escrow begins with the debt of what mirroring showed, and is in force
   t.deepEqual(lowered.says.map(({ type }) => type), ['shortfall.closed', 'escrow.inForce']);
   t.is(lowered.ledger.inForceSince, 3);
 });
+
+test('where a condition was seen not to hold, a write in doubt may add all of what it sets, which may be a shortfall (A5)', t => {
+  const doubtful: Step[] = [[0, link('c', termsOf('swap'), 4)], [0, count(1, 5)], [1, intend('c', 'w', 5, { from: 4 })]];
+  const broken: Step[] = [[2, link('c', termsOf('set'))], [2, { type: 'condition.broken', cell: 'c' }]];
+  const { ledger, says } = told([...doubtful, ...broken]);
+  t.deepEqual(figures(ledger), { known: 5, free: -4, rights: { c: 9 } });
+  t.deepEqual(says.at(-1), { type: 'shortfall.opened', debt: 4, cause: 'broken promise', rights: { c: 9 } });
+  t.deepEqual(figures(told([[3, answer('c', 'w', 'refused')]], ledger).ledger).rights, { c: 4 }, 'refused, it added nothing');
+  t.is(told([...broken, [3, { type: 'condition.broken', cell: 'c' }]], told(doubtful).ledger).ledger.cells['c']!.rights, 9, 'told twice, counted once');
+  const repeat = told([[0, link('v', termsOf('set'), 4)], [0, count(1, 9)], [1, intend('v', 'w', 5)], [2, link('v', termsOf('version'))], [20 * second, { type: 'write.repeated', cell: 'v', id: 'w' }]]);
+  t.is(repeat.ledger.cells['v']!.intent!.attempts, 1, 'what was stored without a version is not repeated as if it had one');
+});

@@ -78,7 +78,7 @@ test('every figure is told in base units, under the account\'s name and channel,
     `plumb_channel_cells{${a}} 3`, `plumb_channel_rights_units{${a}} 12`, `plumb_channel_doubt_units{${a}} 2`,
     ...['shortfall.opened', 'shortfall.grew', 'shortfall.sold', 'drift.found', 'drift.over', 'order.late', 'sale.beyond', 'ship.permitted', 'write.lapsed', 'ledger.lost', 'ledger.regained', 'mode.changed', 'escrow.inForce'].map(event => `plumb_exposure_events_total{event="${event}"} 0`),
     ...['shortfall.closed', 'ship.ungated'].map(event => `plumb_exposure_events_total{event="${event}"} 1`), 'plumb_exposure_ungated_units_total 1',
-    ...['correction', 'loss', 'entry', 'late order', 'early close'].flatMap(cause => ['shortfall', 'oversold'].map(what => `plumb_exposure_${what}_units_total{cause="${cause}"} 0`)),
+    ...['correction', 'loss', 'entry', 'late order', 'early close', 'broken promise'].flatMap(cause => ['shortfall', 'oversold'].map(what => `plumb_exposure_${what}_units_total{cause="${cause}"} 0`)),
     'plumb_exposure_shortfall_units_total{cause="foreign"} 3', 'plumb_exposure_oversold_units_total{cause="foreign"} 2',
   ].sort();
   t.deepEqual(ours(await of.text()).sort(), expected);

@@ -6,6 +6,7 @@ import { lookup } from '../../own-keys.ts';
 import { apply } from '../exposure.ts';
 import type { ExposureFact } from '../exposure.ts';
 import type { Exposure, ExposureSettings, HeldCell, Waiting } from '../exposure/record.ts';
+import { changed } from '../exposure/ledger.ts';
 import type { Ledger } from '../exposure/ledger.ts';
 import { dueAt } from '../exposure/plan.ts';
 import type { Said } from '../exposure/said.ts';
@@ -33,7 +34,8 @@ export interface Followed {
  * @param after the same with the fact taken in, its exposure as it was; both alike where there is none
  */
 export function follow(before: Exposed, after: Exposed, fact: SkuFact | undefined, place: Place, settings: ExposureSettings | undefined, sign: Sign): Followed {
-  const { exposure, says } = withCells(after, relisted(before, after, settings), place, settings);
+  const { exposure: linked, says } = withCells(after, relisted(before, after, settings), place, settings);
+  const exposure = fact?.type === 'writes.judged' ? judged(linked, fact) : linked;
   let ledger = ledgerOf(before, exposure, settings);
   const tell = (told: ExposureFact): void => {
     const step = apply(ledger, told, place.at);
@@ -68,6 +70,13 @@ export function follow(before: Exposed, after: Exposed, fact: SkuFact | undefine
   // Where nothing was told its timer has come, a moment early by the journal's clock as it may be: it is wound again.
   if (due !== undefined && (due !== formerly || !fact)) return { stock, says, dueAfterMs: due - place.at };
   return { stock, says, ...(due === undefined && formerly !== undefined && { undue: true as const }) };
+}
+
+/** A5: whether the account's conditions are counted on from now on. */
+function judged(exposure: Exposure, { account, kept }: { account: string; kept: boolean }): Exposure {
+  const cell = lookup(exposure.cells, account);
+  if (!cell || (cell.weak !== true) === kept) return exposure;
+  return { ...exposure, cells: { ...exposure.cells, [account]: changed<HeldCell>(cell, { weak: kept ? undefined : true }) } };
 }
 
 /** What was refused is tried once more where the source or a person has said something new. */
@@ -105,6 +114,7 @@ function factsOf(before: Exposed, after: Exposed, fact: SkuFact, ledger: Ledger)
     }
     case 'write.answered': return answerFacts(fact, ledger);
     case 'owner.new': return Object.hasOwn(ledger.cells, fact.account) ? [{ type: 'owner.new', cell: fact.account }] : [];
+    case 'writes.judged': return fact.kept ? [] : [{ type: 'condition.broken', cell: fact.account }];
     case 'ledger.lost': return [{ type: 'ledger.lost', until: fact.until, allowed: fact.allowed }];
     case 'ship.asked': return [{ type: 'ship.asked', line: fact.line }];
     default: return [];

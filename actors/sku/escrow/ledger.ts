@@ -4,6 +4,7 @@
  */
 import { inOrder, lookup } from '../../own-keys.ts';
 import type { AccountTerms, Exposure, ExposureSettings, HeldCell } from '../exposure/record.ts';
+import { isConditional } from '../exposure/ledger.ts';
 import type { Cell, Ledger, Line as LedgerLine, Terms } from '../exposure/ledger.ts';
 import { openOf } from '../lines.ts';
 import type { Line, Stock } from '../protocol.ts';
@@ -21,11 +22,19 @@ export function termsOf({ outlets }: Stock, settings: ExposureSettings | undefin
   return withField?.values.includes(lookup(outlets, account)?.listing.fields[withField.field] ?? '') ? withField.terms : terms;
 }
 
+/** A5, where it was seen to fail: whatever a write is conditional on may be overwritten all the same. */
+function asSet(terms: Terms): Terms {
+  return isConditional(terms) ? { ...terms, kind: 'set' } : terms;
+}
+
 /** @param exposure of the stock itself, or of what it was before a fact */
 export function ledgerOf(stock: Stock, exposure: Exposure, settings: ExposureSettings | undefined): Ledger {
   const { inForceSince, shortfall, recovery, ship = {}, waiting } = exposure;
   const cells: Record<string, Cell> = {};
-  for (const [account, { ask: _ask, wants: _wants, ...cell }] of inOrder(exposure.cells)) cells[account] = { ...cell, terms: termsOf(stock, settings, account) };
+  for (const [account, { ask: _ask, wants: _wants, weak, ...cell }] of inOrder(exposure.cells)) {
+    const terms = termsOf(stock, settings, account);
+    cells[account] = { ...cell, terms: weak ? asSet(terms) : terms };
+  }
   const units = known(stock);
   const lines: Ledger['lines'] = {};
   for (const id in stock.lines) lines[id] = lineOf(id, stock.lines[id]!, lookup(ship, id));
@@ -43,8 +52,8 @@ export function exposureOf(ledger: Ledger, before: Exposure): Exposure {
   const { inForceSince: _force, shortfall: _shortfall, recovery: _recovery, ship: _ship, ...rest } = before;
   const cells: Record<string, HeldCell> = {};
   for (const [account, { terms: _terms, ...cell }] of inOrder(ledger.cells)) {
-    const { ask, wants } = lookup(before.cells, account) ?? {};
-    cells[account] = { ...cell, ...(ask !== undefined && { ask }), ...(wants !== undefined && { wants }) };
+    const { ask, wants, weak } = lookup(before.cells, account) ?? {};
+    cells[account] = { ...cell, ...(ask !== undefined && { ask }), ...(wants !== undefined && { wants }), ...(weak && { weak }) };
   }
   const ship: NonNullable<Exposure['ship']> = {};
   for (const [id, line] of inOrder(ledger.lines)) if (line.asked && !line.closed && line.cancelled < line.units) ship[id] = line.permitted ? 'permitted' : 'asked';

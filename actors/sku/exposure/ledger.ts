@@ -12,6 +12,11 @@ import { lookup } from '../../own-keys.ts';
  */
 export type Kind = 'swap' | 'version' | 'delta' | 'set' | 'sold' | 'gross';
 
+/** A write is refused where what it was built on is no longer so. */
+export function isConditional({ kind }: Pick<Terms, 'kind'>): boolean {
+  return kind === 'swap' || kind === 'version';
+}
+
 /** What a cell's channel promises; each is an assumption with a meter. */
 export interface Terms {
   kind: Kind;
@@ -121,7 +126,7 @@ export interface Cell {
   leakSince?: number;
 }
 
-export type Cause = 'correction' | 'foreign' | 'loss' | 'entry' | 'late order' | 'early close';
+export type Cause = 'correction' | 'foreign' | 'loss' | 'entry' | 'late order' | 'early close' | 'broken promise';
 
 /** Units that could be sold beyond what exists, open until `free` >= 0 (P9). */
 export interface Shortfall {

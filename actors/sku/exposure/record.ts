@@ -10,6 +10,8 @@ export interface HeldCell extends Omit<Cell, 'terms'> {
   ask?: number;
   /** Something waits for the orders of its channel to be complete through then. */
   wants?: number;
+  /** Its channel broke what it declares of conditional writes (A5): it counts as `set`. */
+  weak?: true;
 }
 
 export interface Exposure extends Pick<Ledger, 'inForceSince' | 'shortfall' | 'recovery'> {

@@ -49,7 +49,7 @@ export function stored(cell: Cell, id: string, { to, from, version }: Write, res
 /** P7: whether the write in doubt may be sent once more; a key that the channel may have forgotten is a new request. */
 export function mayRepeat({ terms, intent }: Cell, now: number): boolean {
   if (!intent || intent.accepted) return false;
-  if (terms.kind === 'version') return true;
+  if (terms.kind === 'version') return intent.version !== undefined;
   return isKeyed(terms) && now + terms.sendMs + terms.lifeMs <= intent.firstAt + terms.keyMs!;
 }
 
@@ -61,6 +61,14 @@ export function repeated(cell: Cell, now: number): Cell {
   const { sendMs, lifeMs } = cell.terms;
   const { intent } = cell;
   return intent ? { ...cell, intent: { ...intent, attempts: intent.attempts + 1, sendBy: now + sendMs, until: Math.max(intent.until, now + sendMs + lifeMs) } } : cell;
+}
+
+/** A5 failed: what a write in doubt was conditional on may be overwritten, so that it may add all of what it sets (N3). */
+export function unconditional(cell: Cell): Cell {
+  const { intent, terms: { kind } } = cell;
+  if (!intent || kind !== 'set') return cell;
+  const more = Math.max(0, intent.to - intent.reserved);
+  return more === 0 ? cell : { ...cell, rights: cell.rights + more, intent: { ...intent, reserved: intent.reserved + more } };
 }
 
 /** P7: a new owner does not know how often what it finds was sent. */
