@@ -1,9 +1,9 @@
 /** How each kind of question is asked of a test listing, and what its answer says. */
 import type { WriteOutcome } from '../../actors/channel/adapter.ts';
 import type { Experiment, Figure, Question } from '../../actors/channel/profile.ts';
+import type { Trial } from '../../runtime/account/trial.ts';
 import { duration } from './look.ts';
 import type { Session } from './session.ts';
-import type { Trial } from './trial.ts';
 
 export interface Found {
   answer: string;

@@ -1,11 +1,11 @@
 /** A look at one channel account and, on test listings, the questions that its documents leave open. */
 import type { Listing } from '../../actors/channel/adapter.ts';
+import { Trial } from '../../runtime/account/trial.ts';
 import { ask } from './experiments.ts';
 import type { Answer } from './experiments.ts';
 import { look } from './look.ts';
 import type { Look } from './look.ts';
 import type { Session } from './session.ts';
-import { Trial } from './trial.ts';
 
 /** What `probe.<account>` holds in the bucket `channel`, as JSON. */
 export interface ProbeRecord {

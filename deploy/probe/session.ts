@@ -5,6 +5,7 @@ import type { ChannelProfile } from '../../actors/channel/profile.ts';
 import type { Limit } from '../../actors/channel/rate.ts';
 import { ThrottledError } from '../../actors/errors.ts';
 import { Budget } from '../../runtime/account/budget.ts';
+import type { Caller } from '../../runtime/account/trial.ts';
 
 /** Headers that speak of rate, time or version. Others may hold what is nobody's business. */
 const telling = /rate|limit|quota|retry|replenish|token-count|throttl|^x-version$|api-version/i;
@@ -25,7 +26,7 @@ export interface SessionOptions {
 /** What undici publishes of each answer: https://undici.nodejs.org/#/docs/api/DiagnosticsChannel */
 interface Answered { request: { origin: string }; response: { headers: readonly Uint8Array[] } }
 
-export class Session {
+export class Session implements Caller {
   readonly adapter: ChannelAdapter;
   readonly profile: ChannelProfile;
   readonly account: AccountSettings;
@@ -61,6 +62,10 @@ export class Session {
   /** Ends what is being asked; a listing is restored all the same. */
   stop(): void {
     this.#stop.abort(new Error('interrupted'));
+  }
+
+  get withinMs(): number {
+    return this.profile.verification.withinMs;
   }
 
   get stopped(): boolean {
