@@ -41,6 +41,10 @@ const accountSchema = z.strictObject({
     burst: z.number().positive().optional().describe('So much may be spent at once.'),
     perDay: z.number().positive().optional().describe('So much may be spent in a day.'),
   })).default({}).describe('Rates that the channel gives this account, by their name in config/limits, where they are not the published ones.'),
+  probe: z.strictObject({
+    listing: z.string().min(1).describe('By its id or SKU: one that shows 2 units at least, sells to nobody, and is kept by no source.'),
+    everyMs: ms.min(1_000).default(7 * 86_400_000).describe('It is looked at so often.'),
+  }).optional().describe('A test listing, on which the account\'s owner looks whether writes are what they are declared to be: docs/exposure.md.'),
   exposure: accountExposureSchema.optional().describe('What the account promises, where it is not as its channel is: docs/exposure.md.'),
 });
 

@@ -5,6 +5,7 @@
 import type { Kind, Terms } from '../actors/sku/exposure/ledger.ts';
 import type { AccountTerms, ExposureSettings } from '../actors/sku/exposure/record.ts';
 import type { Config } from '../config/config.ts';
+import type { ProbePorts } from '../runtime/account/conformance.ts';
 import { profiles } from './channels.ts';
 
 interface ChannelTerms {
@@ -38,6 +39,16 @@ const weakest: ChannelTerms = { kind: 'set', queued: true, holdMs: 15 * minute }
 export function longestLifeMs({ terms }: ExposureSettings): number {
   const all = Object.values(terms).flatMap(({ terms: own, withField }) => [own, ...withField ? [withField.terms] : []]);
   return all.reduce((most, { sendMs, lifeMs }) => Math.max(most, sendMs + lifeMs), 0);
+}
+
+/** What the account's owner looks at on its test listing. */
+export function probePorts(config: Config, { account, channel, probe }: Config['accounts'][number]): ProbePorts | undefined {
+  if (!probe) return undefined;
+  const { terms, withField } = exposureSettings(config).terms[account]!;
+  return {
+    ...probe, timeScale: config.timeScale, withinMs: profiles[channel]?.verification.withinMs ?? minute,
+    termsOf: ({ fields }) => (withField?.values.includes(fields[withField.field] ?? '') ? withField.terms : terms),
+  };
 }
 
 export function exposureSettings({ exposure, accounts, channels: { callMs }, timeScale }: Pick<Config, 'exposure' | 'accounts' | 'channels' | 'timeScale'>): ExposureSettings {

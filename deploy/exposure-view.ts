@@ -40,6 +40,8 @@ export interface ExposureView {
 export interface ChannelView {
   account: string;
   kind?: string;
+  /** Its channel was seen not to keep what is declared of its writes, for which they count as `kind`. */
+  isWeak?: true;
   /** What it should show: in escrow what it may sell. */
   shows?: number;
   rights?: number;
@@ -81,7 +83,7 @@ export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure
       const shows = cell ? sellable(ledger!, account) : units === undefined ? undefined : target(stock, account, outlet, units);
       return {
         account,
-        ...(cell && { kind: cell.terms.kind, rights: cell.rights }),
+        ...(cell && { kind: cell.terms.kind, rights: cell.rights, ...(exposure!.cells[account]!.weak && { isWeak: true as const }) }),
         ...(shows !== undefined && { shows }),
         ...(intent && { inDoubt: { to: intent.to, ...(intent.from !== undefined && { from: intent.from }), reserved: intent.reserved, attempts: intent.attempts, until: intent.until } }),
         buffer: outlet.rule.buffer,

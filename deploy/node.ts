@@ -55,6 +55,7 @@ import { Traces } from './traces.ts';
 import { Reloads } from './reload.ts';
 import type { Answer as Reloaded } from './reload.ts';
 import { refuseWhileRebuilt } from './rebuild/record.ts';
+import { probePorts } from './exposure-terms.ts';
 import { kindUnder, recordSettings, skuSettings } from './sku-settings.ts';
 import { ensureStreams } from './streams.ts';
 
@@ -158,7 +159,8 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   const prices = config.prices === undefined ? undefined : new Prices(config.prices, log);
   const owners = new Map<string, AccountOwner>();
   const live = new Reloads(config, { node: id, nc, log, reread: parts.reread, renew: unit => placement.renew(unit) });
-  const accountUnits = config.accounts.map(({ account, channel, baseUrl, credentials, settings, stage }): Unit => {
+  const accountUnits = config.accounts.map((each): Unit => {
+    const { account, channel, baseUrl, credentials, settings, stage } = each;
     const create = parts.adapters[channel];
     if (!create) throw new Error(`accounts.${account}.channel: ${JSON.stringify(channel)} is none of ${Object.keys(parts.adapters).join(', ')}`);
     const tokens = tokenStoreFor(config.secretsDir, { account, channel, settings });
@@ -175,6 +177,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
           now: () => clock.now(),
           rule: ruleOf(rule),
           stage,
+          probe: probePorts(config, each),
           limits: withOwn(parts.limitsOf(channel, config.timeScale), limits, config.timeScale),
           times: { ...reconcile, ...channels },
           governor,

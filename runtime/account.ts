@@ -18,6 +18,7 @@ import type { OrderFact, Outlet } from '../actors/sku/protocol.ts';
 import { Budget } from './account/budget.ts';
 import { Bulk } from './account/bulk.ts';
 import { Cells } from './account/cells.ts';
+import { Conformance } from './account/conformance.ts';
 import { figuresOf, obey, payWhenFree } from './account/control.ts';
 import { Health } from './account/health.ts';
 import { Holds } from './account/holds.ts';
@@ -73,6 +74,8 @@ export class AccountOwner implements Owned {
   #masters: SecondMaster | undefined;
   #holds!: Holds;
   #cells!: Cells;
+  /** Where the account has a test listing. */
+  #conformance: Conformance | undefined;
   #writes!: Writes;
   /** Where the channel has feeds and the account uses them. */
   #bulk: Bulk | undefined;
@@ -121,6 +124,7 @@ export class AccountOwner implements Owned {
     this.#counts = { ...noCounts, ...left?.counts };
     const cells = (): Cells => this.#cells;
     const shadow = (): Shadow => this.#shadow;
+    const conformance = (): Conformance | undefined => this.#conformance;
     const desk: Desk = this.#desk = {
       ports: this.#p,
       pairs: this.#pairs,
@@ -145,6 +149,7 @@ export class AccountOwner implements Owned {
       look: () => this.#walk.ask(),
       walked: () => this.#walk.progress,
       get cells() { return cells(); },
+      get conformance() { return conformance(); },
       proof: (now, fresh) => this.#watchman.proof(now, fresh),
       watched: () => [...this.#reads.sweep.watched],
       // One that is under way may have begun before.
@@ -155,13 +160,15 @@ export class AccountOwner implements Owned {
       call: (limit, exchanges) => this.#call(limit, exchanges),
     };
     this.#cells = new Cells(desk);
+    const { probe } = this.#p;
+    this.#conformance = probe && new Conformance(desk, probe, () => this.#cells.judgeAll());
     this.#shadow = new Shadow(desk);
     this.#importing = new Importing(desk, operation => payWhenFree(desk, operation));
     this.#masters = new SecondMaster(desk);
     this.#holds = new Holds(desk, this.#p.governor, left?.governor);
     this.#writes = new Writes(desk);
     this.#bulk = this.#p.adapter.feeds && new Bulk(desk, this.#p.adapter.feeds, this.#writes);
-    await Promise.all([this.#shadow.load(), this.#importing.load(), this.#bulk?.load()]);
+    await Promise.all([this.#shadow.load(), this.#importing.load(), this.#bulk?.load(), this.#conformance?.load()]);
     this.#reads = new Reads(desk, (...refused) => this.#writes.refuse(...refused));
     this.#quotas = new Quotas(desk);
     this.#missed = new Missed(desk);
@@ -381,6 +388,7 @@ export class AccountOwner implements Owned {
     this.#walk.pump(now);
     this.#quotas.pump(now);
     this.#missed.pump(now);
+    this.#conformance?.pump(now);
     const waitMs = Math.min(this.#pending.nextAt ?? Infinity, this.#reads.sweep.nextAt) - now;
     this.#soon(waitMs > 0 ? Math.min(1_000, waitMs) : heldBackMs);
   }

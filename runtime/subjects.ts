@@ -137,6 +137,7 @@ export const channelRecord = {
   alarms: (unit: string): string => `$KV.channel.${escapeKey(unit)}.alarms`,
   findings: (unit: string): string => `$KV.channel.${escapeKey(unit)}.findings`,
   bulk: (unit: string): string => `$KV.channel.${escapeKey(unit)}.bulk`,
+  promise: (unit: string): string => `$KV.channel.${escapeKey(unit)}.promise`,
 };
 
 /** The settings under which SKU journals are folded, with their history. */

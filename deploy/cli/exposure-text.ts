@@ -20,9 +20,9 @@ export function exposureText(view: ExposureView): string {
 
 function cells(channels: ExposureView['channels']): string {
   const table = new Table({ head: ['channel', 'kind', 'rights', 'shows', 'write in doubt'], style: { head: [], border: [] } });
-  for (const { account, kind, rights, shows, inDoubt } of channels) {
+  for (const { account, kind, isWeak, rights, shows, inDoubt } of channels) {
     const doubt = inDoubt ? `${inDoubt.from === undefined ? '' : `${inDoubt.from} `}→ ${inDoubt.to}, ${inDoubt.reserved} reserved, sent ${inDoubt.attempts} ×, over at ${time(inDoubt.until)}` : '';
-    table.push([account, kind ?? 'not in the ledger', rights ?? '', shows ?? 'to be read', doubt]);
+    table.push([account, kind === undefined ? 'not in the ledger' : isWeak ? `${kind}: its conditions were seen broken` : kind, rights ?? '', shows ?? 'to be read', doubt]);
   }
   return table.toString();
 }

@@ -18,6 +18,8 @@ export class Cells {
   readonly #held = new Map<string, HeldCell>();
   /** Versions of intents that were found, not seen to begin, by SKU. */
   readonly #found = new Map<string, number>();
+  /** What SKUs were told of the account's conditional writes and have not applied yet: whether they are kept. */
+  readonly #judging = new Map<string, boolean>();
 
   constructor(desk: Desk) {
     this.#desk = desk;
@@ -39,6 +41,7 @@ export class Cells {
       const { ports: { account }, journal } = this.#desk;
       journal.tell(sku, `on:${account}:${sku}:${intent.version}`, { type: 'owner.new', account });
     }
+    this.#judge(pair, cell);
     if (cell.wants === undefined) this.#wanting.delete(sku);
     else if (cell.wants <= this.#desk.ordersCompleteThrough()) this.#tellComplete(sku, cell.wants);
     else this.#wanting.set(sku, cell.wants);
@@ -48,6 +51,29 @@ export class Cells {
     this.#held.delete(sku);
     this.#wanting.delete(sku);
     this.#found.delete(sku);
+    this.#judging.delete(sku);
+  }
+
+  /** What is counted on of the account's writes may have changed. */
+  judgeAll(): void {
+    const { pairs } = this.#desk;
+    for (const [sku, cell] of this.#held) {
+      const pair = pairs.get(sku);
+      if (pair) this.#judge(pair, cell);
+    }
+  }
+
+  /** Tells a SKU whether the conditions of its writes are kept, where it counts on the other (A5). */
+  #judge({ sku, listing }: Pair, { weak }: HeldCell): void {
+    const { conformance, journal, ports: { account } } = this.#desk;
+    // Without a test listing nothing is seen, and what was seen before stands.
+    if (!conformance) return;
+    const kept = !conformance.isBroken(listing);
+    if (kept === !weak) this.#judging.delete(sku);
+    else if (this.#judging.get(sku) !== kept) {
+      this.#judging.set(sku, kept);
+      journal.tell(sku, `wj:${account}:${sku}:${Date.now()}:${kept}`, { type: 'writes.judged', account, kept });
+    }
   }
 
   /**
@@ -82,11 +108,14 @@ export class Cells {
   }
 
   /**
-   * Just before a write is sent. `late`: its time is over, and it was not sent by us; `idle`: it is no write in doubt any
+   * Just before a write is sent. `late`: its time is over, or it counts on a condition that is not kept, and it was not sent by us; `idle`: it is no write in doubt any
    * more, or one that somebody else may have sent.
    */
-  verdict({ sku, signature, version }: Job, { intent }: HeldCell): 'send' | 'late' | 'idle' {
+  verdict({ sku, signature, version }: Job, { intent, weak }: HeldCell): 'send' | 'late' | 'idle' {
     if (intent?.id !== signature || this.#found.get(sku) === version) return 'idle';
+    const listing = this.#desk.pairs.peek(sku)?.listing;
+    // It was stored as one that is refused in time; its SKU stores it anew.
+    if (!weak && listing && this.#desk.conformance?.isBroken(listing)) return 'late';
     return this.#now() < intent.sendBy ? 'send' : 'late';
   }
 

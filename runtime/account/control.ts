@@ -11,7 +11,7 @@ import type { ImportRecord } from './importing.ts';
 import { match, matchesOf } from './matching.ts';
 import type { Desk } from './ports.ts';
 
-const commands = 'import, import start <who>, import table <table> <who>, import rows <rows>, import state, match <matches> <who>, match? <matches>, freeze <who>, drain <who>, resume <who>, retry <sku>, nudge <hint>, watched, held, release or drop <zero|raise> <who>, stage, stage <connect|shadow> <who>, golive check <slice>, golive <slice> <who>, look, compare <page>';
+const commands = 'import, import start <who>, import table <table> <who>, import rows <rows>, import state, match <matches> <who>, match? <matches>, freeze <who>, drain <who>, resume <who>, probe <who>, retry <sku>, nudge <hint>, watched, held, release or drop <zero|raise> <who>, stage, stage <connect|shadow> <who>, golive check <slice>, golive <slice> <who>, look, compare <page>';
 
 /** Carries out one command (`commands`). Answers `{ ok: true, … }` or `{ ok: false, error }`; never throws. */
 export async function obey(desk: Desk, command: string): Promise<object> {
@@ -40,6 +40,8 @@ export async function obey(desk: Desk, command: string): Promise<object> {
         if (stop) return await obeyStop(desk, stop[1] as 'freeze' | 'resume' | 'drain', stop[2] ?? 'somebody over NATS');
         const decision = /^(release|drop) (zero|raise) (.+)$/.exec(command);
         if (decision) return { ok: true, listings: await desk.holds().decide(decision[2] as Move, decision[1] as 'release' | 'drop', decision[3]!) };
+        const probe = /^probe (.+)$/.exec(command);
+        if (probe) return askProbe(desk, probe[1]!);
         if (command.startsWith(retryOf)) return retry(desk, command.slice(retryOf.length));
         if (command.startsWith(nudgeOf)) return nudge(desk, command.slice(nudgeOf.length));
         const answer = await obeyGolive(desk, command, async () => { if (desk.ports.adapter.checks) await payWhenFree(desk, desk.ports.adapter.checks.operation); });
@@ -89,6 +91,15 @@ async function obeyStop(desk: Desk, what: 'freeze' | 'resume' | 'drain', by: str
   const moved = what === 'freeze' ? {} : await drain(desk, what === 'drain', by);
   journal.control(what, by, moved);
   return { ok: true, state: health.state, ...moved };
+}
+
+/** What the account declares of its writes is looked at now, and not when its time has come. */
+function askProbe({ conformance, journal, ports: { account } }: Desk, by: string): object {
+  if (!conformance) return { ok: false, error: `${account} has no test listing: accounts[].probe.listing in the configuration` };
+  const against = conformance.ask();
+  if (against !== undefined) return { ok: false, error: against };
+  journal.control('probe asked', by);
+  return { ok: true, message: `what ${account} declares of its writes is looked at: plumb inspect channel ${account} has what was found as promise` };
 }
 
 /** What was refused for good, or rests, is tried once more now. */
@@ -156,6 +167,7 @@ export function figuresOf(desk: Desk): Record<string, unknown> {
     drained,
     drifted: findings.open,
     exposure: desk.cells.figures,
+    ...(desk.conformance && { promise: desk.conformance.figures }),
     ...counts,
     proofAgeMs: ages,
     proofs: classes,

@@ -19,6 +19,7 @@ import type { Records } from '../records.ts';
 import type { Tap } from '../tap.ts';
 import type { Budget } from './budget.ts';
 import type { Cells } from './cells.ts';
+import type { Conformance, ProbePorts } from './conformance.ts';
 import type { Health } from './health.ts';
 import type { Holds } from './holds.ts';
 import type { Importing } from './importing.ts';
@@ -61,6 +62,8 @@ export interface AccountPorts {
   /** The rule given to listings when they are imported. */
   rule: Rule;
   times: AccountTimes;
+  /** A test listing that is looked at again and again, where there is one. */
+  probe?: ProbePorts | undefined;
   governor: GovernorLimits;
   promises: Promises;
   /** Of one unit of a SKU, where it is known. */
@@ -116,6 +119,8 @@ export interface Desk {
   look(): WalkProgress;
   walked(): WalkProgress;
   readonly cells: Cells;
+  /** Where the account has a test listing. */
+  readonly conformance: Conformance | undefined;
   /** How old proofs are, and what the read budget can keep. */
   proof(now: number, fresh: boolean): ProofFigures;
   /** SKUs of the watch set, those at most risk first. */

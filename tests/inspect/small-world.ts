@@ -41,8 +41,9 @@ export interface SmallWorld extends Broker {
  * @param more of the configuration; the mode is mirror unless it says so
  * @param seesFlush the node knows how late the broker flushes
  * @param guarded the broker has the accounts that ship, and the node and `plumb` the keys that are for them
+ * @param probe the test listing of Shopify's account
  */
-export async function smallWorld(t: ExecutionContext, skus: readonly string[], more: Partial<ConfigInput> = {}, { seesFlush = false, guarded = false } = {}): Promise<SmallWorld> {
+export async function smallWorld(t: ExecutionContext, skus: readonly string[], more: Partial<ConfigInput> = {}, { seesFlush = false, guarded = false, probe }: { seesFlush?: boolean; guarded?: boolean; probe?: { listing: string; everyMs: number } } = {}): Promise<SmallWorld> {
   const guard = guarded ? await guardedServer(t) : undefined;
   const broker = guard ? await guardedBroker(t, guard) : await startBroker(t);
   const open = async (account: string, create: SandboxFactory): Promise<{ running: RunningSandbox; config: NonNullable<ConfigInput['accounts']>[number] }> => {
@@ -50,7 +51,7 @@ export async function smallWorld(t: ExecutionContext, skus: readonly string[], m
     const running = await startSandbox(vendor);
     t.teardown(() => running.close());
     for (const sku of skus) running.shop.addListing(sku, 3);
-    return { running, config: { account, channel: vendor.channel, baseUrl: running.url, credentials: vendor.credentials, settings: vendor.settings, rule: { buffer: 1 }, stage: 'live' } };
+    return { running, config: { account, channel: vendor.channel, baseUrl: running.url, credentials: vendor.credentials, settings: vendor.settings, rule: { buffer: 1 }, stage: 'live', ...(probe && account === 'shopify' && { probe }) } };
   };
   const [ebay, shopify] = [await open('ebay', ebaySandbox), await open('shopify', shopifySandbox)];
   const node = await startNode(configSchema.parse({

@@ -22,6 +22,8 @@ export const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('drop-write'), count: z.number().int().positive().default(1) }),
   /** Writes are answered as done and carried out only so much later. */
   z.strictObject({ kind: z.literal('late-write'), delayMs: z.number().int().positive(), count: z.number().int().positive().default(1) }),
+  /** Nothing that a write is conditional on is looked at. */
+  z.strictObject({ kind: z.literal('ignore-condition'), forMs }),
   /** Feeds are taken and stay under way; what they hold is carried out when the fault is over. */
   z.strictObject({ kind: z.literal('feed-stuck'), forMs }),
   /** The next `count` feeds end at once, and what they hold is carried out only so much later. */
