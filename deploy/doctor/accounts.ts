@@ -5,6 +5,7 @@ import type { NatsConnection } from 'nats';
 import { proofAges } from '../../actors/reconciler/risk.ts';
 import type { Config } from '../../config/config.ts';
 import { loadLimits, withOwn } from '../../config/limits.ts';
+import type { PromiseFigures } from '../../runtime/account/conformance.ts';
 import { escapeKey, streams } from '../../runtime/subjects.ts';
 import { adapters, profiles, tokenStoreFor } from '../channels.ts';
 import { look } from '../probe/look.ts';
@@ -14,7 +15,7 @@ import type { Finding } from './finding.ts';
 type Account = Config['accounts'][number];
 
 /** What the owner of an account says of it. */
-interface Owned { node: string; state: unknown; listings: number; tokenExpiresAt?: number; proofBudget: { load: number; sweepMs: number } }
+interface Owned { node: string; state: unknown; listings: number; tokenExpiresAt?: number; proofBudget: { load: number; sweepMs: number }; promise?: PromiseFigures }
 
 const answerMs = 2_000;
 /** Of the read rate, beyond which there is little left for what changes. */
@@ -47,12 +48,23 @@ async function ownerSays(nc: NatsConnection, account: string): Promise<Owned | u
   return (await nc.request(`inspect.channel.${account}`, '', { timeout: answerMs }).catch(() => undefined))?.json<Owned>();
 }
 
-function ownedFindings(config: Config, { account }: Account, { node, state, listings, tokenExpiresAt, proofBudget: { load, sweepMs } }: Owned): Finding[] {
+function ownedFindings(config: Config, { account }: Account, { node, state, listings, tokenExpiresAt, proofBudget: { load, sweepMs }, promise: found }: Owned): Finding[] {
   const told = `${account}: ${JSON.stringify(state)} at node ${node}`;
   const token: Finding = state === 'unauthorised' ? { area: 'tokens', state: 'fail', told: `${account}: the channel refuses its token`, act: 'give a valid grant in the configuration and restart the nodes; nothing of its jobs is lost' }
     : state === 'serving' ? { area: 'tokens', state: 'ok', told: `${told}${tokenExpiresAt === undefined ? '' : `, its token ends ${new Date(tokenExpiresAt).toISOString()}`}` }
     : { area: 'tokens', state: 'warn', told, act: `plumb inspect channel ${account}; plumb resume ${account} ends a freeze` };
-  return [token, rate(config, account, load, `${listings} listings, all read once in ${duration(sweepMs)}`)];
+  return [token, rate(config, account, load, `${listings} listings, all read once in ${duration(sweepMs)}`), ...(found ? [promise(account, found)] : [])];
+}
+
+/** What a test listing showed of the account's writes. */
+function promise(account: string, { listing, judged, failed, overdueMs }: PromiseFigures): Finding {
+  const why = failed ? `: ${failed.why}` : '';
+  if (!judged) return { area: 'promises', state: 'warn', told: `${account}: its test listing ${listing} was never looked at${why}`, act: `nats req control.channel.${account} 'probe <who>' looks now` };
+  const told = `${account}: ${new Date(judged.at).toISOString()} ${judged.sku} showed its writes (${judged.kind}) to be ${judged.verdict}`;
+  const broken = judged.checks.filter(({ held }) => !held).map(({ asks, told: seen }) => `${asks}? No: ${seen}`).join('; ');
+  if (judged.verdict !== 'kept') return { area: 'promises', state: 'fail', told: `${told}: ${broken}`, act: 'plumb dead list --class promise; docs/exposure.md' };
+  if (overdueMs > 86_400_000) return { area: 'promises', state: 'warn', told: `${told}, and it should have been looked at ${duration(overdueMs)} ago${why}`, act: `nats req control.channel.${account} 'probe <who>' looks now` };
+  return { area: 'promises', state: 'ok', told };
 }
 
 async function freeFindings(nc: NatsConnection, config: Config, account: Account, asks: boolean): Promise<Finding[]> {

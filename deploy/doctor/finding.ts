@@ -2,7 +2,7 @@
 
 /** `fail`: Plumb cannot work, or breaks what it promises. `warn`: it works, and somebody should know. */
 export interface Finding {
-  area: 'configuration' | 'broker' | 'flush' | 'permissions' | 'tls' | 'streams' | 'disk' | 'clock' | 'nodes' | 'tokens' | 'rates' | 'sources';
+  area: 'configuration' | 'broker' | 'flush' | 'permissions' | 'tls' | 'streams' | 'disk' | 'clock' | 'nodes' | 'tokens' | 'rates' | 'promises' | 'sources';
   state: 'ok' | 'warn' | 'fail';
   told: string;
   /** What to do about it. */

@@ -38,6 +38,7 @@ const promises: Dashboard = {
       lines('Units that listings in escrow may sell', 'short', [of('plumb_channel_rights_units'), '{{account}}']),
       lines('Units reserved for writes in doubt', 'short', [of('plumb_channel_doubt_units'), '{{account}}']),
       lines('What escrow had to say', 'short', ['sum by (event) (increase(plumb_exposure_events_total[$__rate_interval]))', '{{event}}']),
+      lines('Writes that are not what they are declared to be, by what was asked', 'short', [of('plumb_channel_promise_broken', 'account, check'), '{{account}} {{check}}']),
     ] },
   ],
 };

@@ -10,7 +10,9 @@ import { accountConcerns } from '../../actors/reconciler/progress.ts';
 import { stockClasses } from '../../actors/reconciler/risk.ts';
 import type { StockClass } from '../../actors/reconciler/risk.ts';
 import { driftClasses } from '../../actors/reconciler/protocol.ts';
+import { checkIds } from '../../actors/sku/exposure/conformance.ts';
 import type { Lane } from '../../actors/sku/protocol.ts';
+import type { PromiseFigures } from '../account/conformance.ts';
 
 /** What is looked at of what an account's owner tells (`nats req inspect.channel.<account> ''`). */
 export interface AccountFigures extends AccountCounts {
@@ -40,6 +42,8 @@ export interface AccountFigures extends AccountCounts {
   drift: { open: Record<string, number>; found: Record<string, number> };
   /** Of SKUs in escrow: cells, the units they may sell, and those reserved for writes in doubt. */
   exposure: { cells: number; rights: number; inDoubt: number; moving: number };
+  /** Where the account has a test listing. */
+  promise?: PromiseFigures;
   /** Where a feed is under way. */
   feed?: { listings: number; ageMs: number; state: string };
 }
@@ -132,6 +136,10 @@ export class AccountSeries {
     plain('plumb_channel_cells', 'Listings of SKUs in escrow', ({ exposure: { cells } }) => cells);
     plain('plumb_channel_rights_units', 'Units that listings of SKUs in escrow may sell', ({ exposure: { rights } }) => rights);
     plain('plumb_channel_doubt_units', 'Of those, units reserved for writes that may or may not have been carried out', ({ exposure: { inDoubt } }) => inDoubt);
+    this.#gauge('plumb_channel_promise_broken', '1 where the test listing showed that writes are not what they are declared to be, by what was asked', ['check'], ({ promise }) =>
+      checkIds.map(check => [{ check }, promise?.judged?.checks.some(({ id, held }) => id === check && !held) ? 1 : 0]));
+    plain('plumb_channel_probe_overdue_seconds', 'Since the test listing should have been looked at', ({ promise }) => (promise?.overdueMs ?? 0) / 1_000);
+    plain('plumb_channel_probe_effect_seconds', 'How long a write of the test listing took to show', ({ promise }) => (promise?.judged?.effectMs === undefined ? undefined : promise.judged.effectMs / 1_000));
     plain('plumb_channel_breaker_open', '1 while nothing is written: the channel rests, is frozen, or its grant is dead', ({ breaker }) => (breaker === 'open' ? 1 : 0));
     plain('plumb_channel_token_expiry_timestamp_seconds', 'When the access token in hand ends, Unix time', ({ tokenExpiresAt }) => (tokenExpiresAt === undefined ? undefined : tokenExpiresAt / 1_000));
     plain('plumb_channel_orders_complete_timestamp_seconds', 'Every order change up to then is known, Unix time by the channel', ({ ordersCompleteThrough }) => (ordersCompleteThrough === 0 ? undefined : ordersCompleteThrough / 1_000));

@@ -165,3 +165,21 @@ test('an encrypted connection is told with the end of the certificate, thirty da
   t.deepEqual(await told(0), [['ok', 'encrypted: the certificate of 127.0.0.1 is good until then', '']]);
   t.deepEqual(await told(701), [['warn', 'encrypted: the certificate of 127.0.0.1 is good until then', 'make the next one (docs/deployment.md), and nats-server --signal reload']]);
 });
+
+test('what a test listing showed of an account is told, and what to do where it was not kept, or nobody has looked', async t => {
+  const w = await world(t);
+  const check = { id: 'outdated', asks: 'is a write on an outdated quantity refused', held: false, told: 'a write of 5 was answered with applied; a read gives 5' };
+  const judged = { at: Date.UTC(2026, 0, 2), sku: 'T', kind: 'swap', verdict: 'kept', checks: [{ ...check, held: true }] };
+  let promise: object = { listing: 'T', overdueMs: 0, judged };
+  w.nc.subscribe('inspect.channel.ebay', { callback: (_error, message) => { message.respond(JSON.stringify({ node: 'n1', state: 'serving', listings: 1, proofBudget: { load: 0.1, sweepMs: 10 }, promise })); } });
+  await w.nc.flush();
+  const told = async () => of(await w.findings(), 'promises').map(({ state, told: text, act }) => [state, text, act]);
+  t.deepEqual(await told(), [['ok', 'ebay: 2026-01-02T00:00:00.000Z T showed its writes (swap) to be kept', undefined]]);
+  promise = { listing: 'T', overdueMs: 0, judged: { ...judged, verdict: 'broken', checks: [check] } };
+  t.deepEqual(await told(), [['fail', `ebay: 2026-01-02T00:00:00.000Z T showed its writes (swap) to be broken: ${check.asks}? No: ${check.told}`, 'plumb dead list --class promise; docs/exposure.md']]);
+  const act = "nats req control.channel.ebay 'probe <who>' looks now";
+  promise = { listing: 'T', overdueMs: 3 * 86_400_000, judged, failed: { at: 1, why: 'listing T is not for sale' } };
+  t.deepEqual(await told(), [['warn', 'ebay: 2026-01-02T00:00:00.000Z T showed its writes (swap) to be kept, and it should have been looked at 3.0 d ago: listing T is not for sale', act]]);
+  promise = { listing: 'T', overdueMs: 0 };
+  t.deepEqual(await told(), [['warn', 'ebay: its test listing T was never looked at', act]]);
+});

@@ -15,6 +15,7 @@ const account: AccountFigures = {
   tokenExpiresAt: 1_700_000_000_500, ordersCompleteThrough: 1_700_000_000_000, drainMs: { writes: 4_000, verify: 0 },
   budgets: { inventory: { level: 7.5, burst: 100, perSecond: 23, waitMs: 250, leftToday: 1_999_000 }, fulfillment: { level: 20, burst: 20, perSecond: 1.1, waitMs: 0 } },
   exposure: { cells: 3, rights: 12, inDoubt: 2, moving: 0 },
+  promise: { listing: 'T', overdueMs: 3_600_000, judged: { at: 1, sku: 'T', kind: 'swap', verdict: 'broken', effectMs: 1_500, checks: [{ id: 'effect', asks: '', held: true, told: '' }, { id: 'outdated', asks: '', held: false, told: '' }] } },
   drift: { open: { 'lost-write': 2 }, found: { 'lost-write high': 3, 'foreign-edit low': 1 } },
 };
 const figures: NodeFigures = {
@@ -75,6 +76,7 @@ test('every figure is told in base units, under the account\'s name and channel,
     `plumb_channel_budget_per_second{${a},limit="inventory"} 23`, `plumb_channel_budget_per_second{${a},limit="fulfillment"} 1.1`,
     `plumb_channel_budget_wait_seconds{${a},limit="inventory"} 0.25`, `plumb_channel_budget_wait_seconds{${a},limit="fulfillment"} 0`,
     `plumb_channel_budget_left_today{${a},limit="inventory"} 1999000`,
+    `plumb_channel_promise_broken{${a},check="effect"} 0`, `plumb_channel_promise_broken{${a},check="outdated"} 1`, `plumb_channel_promise_broken{${a},check="copy"} 0`, `plumb_channel_probe_overdue_seconds{${a}} 3600`, `plumb_channel_probe_effect_seconds{${a}} 1.5`,
     `plumb_channel_cells{${a}} 3`, `plumb_channel_rights_units{${a}} 12`, `plumb_channel_doubt_units{${a}} 2`,
     ...['shortfall.opened', 'shortfall.grew', 'shortfall.sold', 'drift.found', 'drift.over', 'order.late', 'sale.beyond', 'ship.permitted', 'write.lapsed', 'ledger.lost', 'ledger.regained', 'mode.changed', 'escrow.inForce'].map(event => `plumb_exposure_events_total{event="${event}"} 0`),
     ...['shortfall.closed', 'ship.ungated'].map(event => `plumb_exposure_events_total{event="${event}"} 1`), 'plumb_exposure_ungated_units_total 1',
