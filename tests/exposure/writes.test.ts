@@ -122,6 +122,15 @@ test('P6: what was accepted counts as done past `until` once a later reading doe
   t.is(rights([...waited, [21 * minute, read('c', 2, 21 * minute)]]), 3);
 });
 
+test('P8: a cancellation moves no count, so that one above what was written contradicts it all the same', t => {
+  const waited: Step[] = [
+    ...cell('gross', { queued: true }), [0, intend('c', 'w', 0)], [2, answer('c', 'w', 'accepted')], [66 * second, due],
+    [2 * minute, sale('c/1', 'c', 1, 2 * minute)], [3 * minute, cancel('c/1', 'c', 1, 2 * minute)], [20 * minute, complete('c', 20 * minute)],
+  ];
+  t.is(rights([...waited, [21 * minute, read('c', 1, 21 * minute)]]), 2);
+  t.is(rights([...waited, [21 * minute, read('c', 0, 21 * minute)]]), 0);
+});
+
 test('P8: once orders are complete through the proof, rights are what was there less what was sold after', t => {
   const proven: Step[] = [...cell('set'), [0, intend('c', 'w', 5)], [second, answer('c', 'w', 'applied')], [minute, sale('c/1', 'c', 1, minute)]];
   t.is(rights([...proven, [2 * minute, complete('c', second)]]), 6);

@@ -23,14 +23,15 @@ export function settled(ledger: Ledger, id: string): Cell {
 
 /**
  * What `until` alone confirms, a reading from after it has yet to agree with: of a write that was dropped it may show as
- * much only once units were sold that it would lack by then.
+ * much only once units were sold that it would lack by then, or were put back by cancellations. Neither moves a count.
  */
 function isOpenToDoubt(ledger: Ledger, id: string): boolean {
   const { mark, reading, terms: { kind, staleMs, marginMs } } = ledger.cells[id]!;
   if (!mark?.waited) return false;
   if (!reading || reading.at < mark.confirmedAt + staleMs) return true;
+  if (kind === 'gross') return reading.value > mark.value;
   const since = mark.confirmedAt + marginMs;
-  const gone = kind === 'gross' ? 0 : soldAfter(ledger, id, since) - soldAfter(ledger, id, Math.max(since, reading.at - staleMs - marginMs));
+  const gone = soldAfter(ledger, id, since) - soldAfter(ledger, id, Math.max(since, reading.at - staleMs - marginMs));
   return reading.value > Math.max(0, mark.value - gone) + mark.back;
 }
 
