@@ -17,7 +17,7 @@ export interface HealthPorts {
   /** Tells people; must not be lost. */
   publish(effect: PublishEffect): void;
   onChange(): void;
-  /** A grant that was dead has been seen alive. */
+  /** A grant that was dead has been seen alive; or any grant, for the first time: a former owner may have told of it and stored nothing. */
   onAuthorised(): void;
 }
 
@@ -28,6 +28,7 @@ export class Health {
   /** Due times in force, by id. */
   readonly #due = new Map<string, number>();
   #state: AnyMachineSnapshot;
+  #wasAnswered = false;
 
   /** @param left what the former owner's record says */
   constructor(ports: HealthPorts, left?: { state: unknown; health: ChannelHealth }) {
@@ -70,7 +71,9 @@ export class Health {
       else if (effect.kind === 'publish') publish({ to: effect.to, id: effect.id, body: effect.body });
       else this.#schedule(effect.id, Date.now() + effect.delayMs, effect.event as ChannelEvent);
     }
-    if (unauthorised && !this.context.unauthorised) onAuthorised();
+    const isFirst = event.type === 'call.succeeded' && !this.#wasAnswered;
+    if (isFirst) this.#wasAnswered = true;
+    if ((unauthorised || isFirst) && !this.context.unauthorised) onAuthorised();
     if (this.state === before) return;
     log.warn({ account, from: before, to: this.state, reason: this.context.reason }, 'channel account changed state');
     onChange();
