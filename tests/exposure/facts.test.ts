@@ -104,6 +104,13 @@ test('P11: two readings are no evidence while orders are not complete through th
   t.deepEqual(told(steps).says, [{ type: 'escrow.inForce' }]);
 });
 
+test('P11: readings that come faster than orders are complete do not put it off', t => {
+  const often: Step[] = Array.from({ length: 30 }, (_, n): Step => [(1 + n) * minute, read('a', 4, (1 + n) * minute)]);
+  const behind: Step[] = [13, 20, 30].map((n): Step => [n * minute, complete('a', (n - 1) * minute)]);
+  const { says } = told([...two, ...[...often, ...behind].sort(([a], [b]) => a - b)]);
+  t.deepEqual(says.filter(({ type }) => type === 'drift.found'), [{ type: 'drift.found', cell: 'a', shown: 4, rights: 2 }]);
+});
+
 test('P11: a reading that is above rights for what was sold since is none', t => {
   const steps: Step[] = [...two, [minute, sale('a/1', 'a', 1, minute)], [minute, read('a', 2, minute)], [12 * minute, read('a', 1, 12 * minute)], [13 * minute, complete('a', 13 * minute)]];
   t.deepEqual(told(steps).says, [{ type: 'escrow.inForce' }]);

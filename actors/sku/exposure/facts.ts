@@ -140,9 +140,12 @@ export function read(ledger: Ledger, fact: ReadFact): Outcome {
   return { ledger: withCell(ledger, fact.cell, isSettledByVersion ? taken(next, cell.intent!, at) : next), says: [] };
 }
 
-/** A reading that cannot be of the time before the last write is as good as two, whatever we write because of it. */
+/**
+ * A reading that cannot be of the time before the last write is as good as two, whatever we write because of it. Two that are
+ * far enough apart wait for orders alone: another one that came before those would have it wait again, and again.
+ */
 function suspectOf({ suspect, mark, intent, terms: { staleMs, marginMs } }: Cell, value: number, at: number, most: number): NonNullable<Cell['suspect']> {
-  if (suspect?.most !== undefined) return suspect;
+  if (suspect && (suspect.most !== undefined || suspect.at - suspect.since >= staleMs + marginMs)) return suspect;
   const isSure = !intent && mark !== undefined && !mark.waited && at >= mark.confirmedAt + staleMs + marginMs;
   return isSure ? { since: at - staleMs - marginMs, at, value, most } : { since: suspect?.since ?? at, at, value };
 }
