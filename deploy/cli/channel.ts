@@ -49,7 +49,8 @@ async function probeAccount(name: string, options: ProbeOptions): Promise<void> 
   process.once('SIGINT', onSignal);
   try {
     if (write) await refuseOwned(nats, name);
-    const { probe, ListingError } = await import('../probe/probe.ts');
+    const { probe } = await import('../probe/probe.ts');
+    const { ListingError } = await import('../../runtime/account/test-listing.ts');
     const probed = await probe(session, { reads, wanted, ...(!json && { onTell: line => process.stderr.write(`${line}\n`) }) }).catch((cause: Error) => {
       if (cause instanceof ListingError) throw new FailedError(cause.message, { cause });
       throw cause;

@@ -1,6 +1,7 @@
 /** What a look at a channel account shows without writing: token, clock, listings, read latency, orders, limits. */
 import type { Listing } from '../../actors/channel/adapter.ts';
 import { AuthError } from '../../actors/errors.ts';
+import { readOne } from '../../runtime/account/test-listing.ts';
 import type { Session } from './session.ts';
 
 /** One thing looked at: what was seen, or why it could not be. */
@@ -40,7 +41,7 @@ export async function look(session: Session, reads: number): Promise<Look> {
   await check('listings', async () => {
     // A page may hold none that Plumb could keep, and the next one some.
     for (let pages = 1, cursor: string | undefined; ; pages++) {
-      const { value: page, ms } = await session.run(adapter.operations.listings, call => adapter.listings(cursor, call));
+      const { value: page, ms } = await session.run(adapter.listingsOperation?.(cursor) ?? adapter.operations.listings, call => adapter.listings(cursor, call));
       cursor = page.cursor;
       result.listings = page.readings.map(({ listing }) => listing);
       if (page.readings.length === 0 && cursor !== undefined && pages < pagesMax) continue;
@@ -71,7 +72,7 @@ export async function look(session: Session, reads: number): Promise<Look> {
   if (first) {
     await check('reads', async () => {
       const times: number[] = [];
-      for (let n = 0; n < reads; n++) times.push((await session.read(result.listings[n % result.listings.length]!)).ms);
+      for (let n = 0; n < reads; n++) times.push((await readOne(session, result.listings[n % result.listings.length]!)).ms);
       const readMs = { p50: quantile(times, 0.5), p99: quantile(times, 0.99), reads };
       result.readMs = readMs;
       return `${reads} single reads: p50 ${readMs.p50} ms, p99 ${readMs.p99} ms`;

@@ -1,5 +1,5 @@
 /** A look at one channel account and, on test listings, the questions that its documents leave open. */
-import type { Listing } from '../../actors/channel/adapter.ts';
+import { findListings, readToAsk } from '../../runtime/account/test-listing.ts';
 import { Trial } from '../../runtime/account/trial.ts';
 import { ask } from './experiments.ts';
 import type { Answer } from './experiments.ts';
@@ -26,11 +26,6 @@ export interface Probed extends Look {
   unrestored: string[];
 }
 
-/** A listing that may not be probed; the message says why. */
-export class ListingError extends Error {
-  override readonly name = 'ListingError';
-}
-
 /**
  * @param reads single reads that are timed
  * @param wanted ids or SKUs of test listings to write; none: nothing is written
@@ -42,11 +37,8 @@ export async function probe(session: Session, { reads, wanted, onTell = () => {}
   if (wanted.length === 0 || seen.checks.some(({ ok }) => !ok)) return probed;
 
   const trials: Trial[] = [];
-  for (const listing of await find(session, wanted)) {
-    const { reading } = await session.read(listing);
-    if (!reading.active) throw new ListingError(`listing ${listing.id} is not for sale: ${reading.reason ?? 'no reason given'}`);
-    // Questions are asked below what is there: no buyer may be offered a unit that does not exist.
-    if (reading.quantity < 2) throw new ListingError(`listing ${listing.id} shows ${reading.quantity}: 2 units at least are wanted, for the probe offers no unit that is not there`);
+  for (const listing of await findListings(session, wanted)) {
+    const reading = await readToAsk(session, listing);
     trials.push(new Trial(session, reading));
     onTell(`listing ${listing.id} (SKU ${listing.sku}) shows ${reading.quantity} and will show it again`);
   }
@@ -61,25 +53,4 @@ export async function probe(session: Session, { reads, wanted, onTell = () => {}
     for (const trial of trials) await trial.restore().catch((error: unknown) => { probed.unrestored.push((error as Error).message); });
   }
   return probed;
-}
-
-/** In the order wanted. @throws {ListingError} naming the one that the account does not have */
-async function find(session: Session, wanted: readonly string[]): Promise<Listing[]> {
-  const { adapter } = session;
-  const missing = new Set(wanted);
-  const found = new Map<string, Listing>();
-  for (let cursor: string | undefined; missing.size > 0;) {
-    const { value: page } = await session.run(adapter.operations.listings, call => adapter.listings(cursor, call));
-    for (const { listing } of page.readings) {
-      const name = [listing.id, listing.sku].find(each => missing.has(each));
-      if (name === undefined) continue;
-      missing.delete(name);
-      found.set(name, listing);
-    }
-    if (page.cursor === undefined) break;
-    cursor = page.cursor;
-  }
-  const [none] = missing;
-  if (none !== undefined) throw new ListingError(`the account has no listing with id or SKU ${JSON.stringify(none)}`);
-  return wanted.map(name => found.get(name)!);
 }

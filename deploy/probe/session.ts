@@ -1,6 +1,7 @@
 /** The probe's calls: each within the published rate, timed, and with the headers that the answers brought. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { AccountSettings, Call, ChannelAdapter, Listing, Meter, Operation, Reading } from '../../actors/channel/adapter.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AccountSettings, Call, ChannelAdapter, Meter, Operation } from '../../actors/channel/adapter.ts';
 import type { ChannelProfile } from '../../actors/channel/profile.ts';
 import type { Limit } from '../../actors/channel/rate.ts';
 import { ThrottledError } from '../../actors/errors.ts';
@@ -93,14 +94,6 @@ export class Session implements Caller {
     }
   }
 
-  /** @throws {Error} when there is no reading, in the vendor's words */
-  async read(listing: Listing): Promise<{ reading: Reading; ms: number }> {
-    const operation = this.adapter.readOperation?.(listing) ?? this.adapter.operations.read;
-    const { value: [outcome], ms } = await this.run(operation, call => this.adapter.read([listing], call));
-    if (outcome?.kind === 'read') return { reading: outcome.reading, ms };
-    throw new Error(outcome ? `${listing.sku} is ${outcome.kind}: ${outcome.code} ${outcome.message}` : `no answer for ${listing.sku}`);
-  }
-
   async #paid(operation: Operation): Promise<void> {
     for (;;) {
       const wait = this.#budget.pay(operation, Date.now());
@@ -124,8 +117,4 @@ export class Session implements Caller {
       else if (telling.test(name)) this.headers.set(name, text[n + 1]!);
     }
   };
-}
-
-export function sleep(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms));
 }

@@ -1,10 +1,11 @@
 /** What every channel lists and shows now, read whole within the published rates. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reading } from '../../actors/channel/adapter.ts';
 import { RetryableError, ThrottledError } from '../../actors/errors.ts';
 import type { Config } from '../../config/config.ts';
 import { loadLimits, withOwn } from '../../config/limits.ts';
 import { adapters, profiles, tokenStoreFor } from '../channels.ts';
-import { Session, sleep } from '../probe/session.ts';
+import { Session } from '../probe/session.ts';
 
 export interface AccountListings {
   account: string;

@@ -14,6 +14,7 @@ import { channelRecord } from '../subjects.ts';
 import { payWhenFree } from './control.ts';
 import { standIn } from './gate.ts';
 import type { Desk } from './ports.ts';
+import { findListings, readOne, readToAsk } from './test-listing.ts';
 import { Trial, UnseenError } from './trial.ts';
 import type { Caller } from './trial.ts';
 
@@ -64,8 +65,6 @@ const throttlesMax = 5;
 const storeTries = 5;
 /** After a look that came to no judgement, at most. */
 const pauseMs = 86_400_000;
-/** Buyers are offered no unit that is not there, and two writes lower it. */
-const leastUnits = 2;
 
 export class Conformance {
   readonly #desk: Desk;
@@ -163,27 +162,14 @@ export class Conformance {
     const sku = pairs.has(name) ? name : pairs.skuOf(name);
     const pair = sku === undefined ? undefined : pairs.peek(sku);
     if (pair?.intended) throw new Error(`${sku} is kept by this account as any other SKU: a test listing is one that no source counts, or whose rule says skip`);
-    const listing = pair?.listing ?? await this.#found(caller, name);
+    const listing = pair?.listing ?? (await findListings(caller, [name]))[0]!;
     if (!stage.isLive(listing.sku)) throw new Error(`${account} is not live for ${listing.sku}`);
-    const { reading } = await caller.read(listing);
-    if (!reading.active) throw new Error(`listing ${listing.id} is not for sale: ${reading.reason ?? 'no reason given'}`);
-    if (reading.quantity < leastUnits) throw new Error(`listing ${listing.id} shows ${reading.quantity}: ${leastUnits} units at least are wanted, for no unit is offered that is not there`);
-    return reading;
-  }
-
-  async #found({ adapter, run }: Caller, name: string): Promise<Listing> {
-    for (let cursor: string | undefined; ;) {
-      const { value: page } = await run(adapter.listingsOperation?.(cursor) ?? adapter.operations.listings, each => adapter.listings(cursor, each));
-      const found = page.readings.find(({ listing }) => listing.id === name || listing.sku === name);
-      if (found) return found.listing;
-      if (page.cursor === undefined) throw new Error(`the account has no listing with id or SKU ${JSON.stringify(name)}`);
-      cursor = page.cursor;
-    }
+    return readToAsk(caller, listing);
   }
 
   /** What a former owner began. */
   async #bringBack(caller: Caller, { listing, quantity }: NonNullable<PromiseRecord['underway']>): Promise<void> {
-    const { reading } = await caller.read(listing);
+    const { reading } = await readOne(caller, listing);
     await this.#restore(new Trial(caller, { ...reading, quantity }, { isLeft: true }));
   }
 
@@ -239,7 +225,7 @@ export class Conformance {
       for (const { listing } of entries) revisions?.spend(listing.sku, Date.now());
       return adapter.write(entries, each);
     };
-    const caller: Caller = {
+    return {
       adapter: standIn(adapter, { write: writing }),
       timeScale,
       withinMs,
@@ -261,14 +247,7 @@ export class Conformance {
           }
         }
       },
-      read: async listing => {
-        const operation = adapter.readOperation?.(listing) ?? adapter.operations.read;
-        const { value: [outcome], ms } = await caller.run(operation, each => adapter.read([listing], each));
-        if (outcome?.kind === 'read') return { reading: outcome.reading, ms };
-        throw new Error(outcome ? `${listing.sku} is ${outcome.kind}: ${outcome.code} ${outcome.message}` : `no answer for ${listing.sku}`);
-      },
     };
-    return caller;
   }
 }
 

@@ -1,5 +1,6 @@
 /** One test listing that questions are asked of: written by the port alone, never above what it opened with, restored at the end. */
 import type { Call, ChannelAdapter, Listing, Operation, Reading, WriteEntry, WriteOutcome } from '../../actors/channel/adapter.ts';
+import { readOne } from './test-listing.ts';
 
 /** Whoever makes the calls: each within the account's rate. */
 export interface Caller {
@@ -11,8 +12,6 @@ export interface Caller {
   readonly stopped: boolean;
   /** @throws what the adapter throws */
   run<T>(operation: Operation, work: (call: Call) => Promise<T>): Promise<{ value: T; ms: number }>;
-  /** @throws {Error} when there is no reading, in the vendor's words */
-  read(listing: Listing): Promise<{ reading: Reading; ms: number }>;
 }
 
 /** A write that was taken does not show. */
@@ -96,7 +95,7 @@ export class Trial {
   }
 
   async read(): Promise<Reading> {
-    return (this.last = (await this.#caller.read(this.listing)).reading);
+    return (this.last = (await readOne(this.#caller, this.listing)).reading);
   }
 
   /**
