@@ -143,7 +143,7 @@ export class Placement {
       if (held || !wanted) this.#awaited.delete(unit.id);
       if (held && (!wanted || held.failed)) this.#change(unit, () => this.#release(unit));
       else if (!held && wanted && this.#isFree(unit, live)) this.#change(unit, () => this.#take(unit));
-      else if (!held && wanted && this.#isDoubtful(unit)) this.#change(unit, () => this.#lookUp(unit));
+      else if (!held && wanted) this.#await(unit);
       else if (!held && !wanted && this.#seen.get(unit.id)?.epoch.owner === this.#node) this.#change(unit, async () => { await this.#handOver(unit, this.#seen.get(unit.id)!.revision); });
     }
   }
@@ -196,12 +196,12 @@ export class Placement {
     return owner === undefined || owner === null || owner === this.#node || !live.includes(owner);
   }
 
-  #isDoubtful({ id }: Unit): boolean {
+  #await(unit: Unit): void {
     const now = performance.now();
-    const since = this.#awaited.get(id);
-    if (since !== undefined && now - since < doubtMs) return false;
-    this.#awaited.set(id, now);
-    return since !== undefined;
+    const since = this.#awaited.get(unit.id) ?? now;
+    const isLong = now - since >= doubtMs;
+    this.#awaited.set(unit.id, isLong ? now : since);
+    if (isLong) this.#change(unit, () => this.#lookUp(unit));
   }
 
   async #lookUp(unit: Unit): Promise<void> {
