@@ -261,9 +261,10 @@ export class AccountOwner implements Owned {
     const now = Date.now();
     // That one was missed says nothing for those that come by themselves.
     if (!missed) this.#watchman.notified(now);
-    const told = new Set(listings.flatMap(name => this.#skuOf(this.#names.skuOf(name)) ?? []));
+    const skus = new Map(listings.map(name => [name, this.#skuOf(this.#names.skuOf(name))]));
+    const told = new Set([...skus.values()].filter(sku => sku !== undefined));
     // Vendors name listings by ids that are not always those we link by, such as an item of a user product.
-    const others = new Set(listings.filter(name => this.#skuOf(this.#names.skuOf(name)) === undefined));
+    const others = new Set(listings.filter(name => skus.get(name) === undefined));
     if (others.size > 0) {
       for (const pair of this.#pairs.values()) if (Object.values(pair.listing.fields).some(id => others.has(id))) told.add(pair.sku);
     }
