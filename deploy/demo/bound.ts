@@ -4,7 +4,7 @@
  */
 import { quantile } from '../../actors/sku/exposure/safety-stock.ts';
 import type { Propagation } from './propagation.ts';
-import { change } from './replay.ts';
+import { changes } from './replay.ts';
 import type { Moment } from './replay.ts';
 
 export interface MirrorBound {
@@ -38,14 +38,8 @@ export function mirrorBound(moments: ReadonlyMap<string, readonly Moment[]>, pro
 /** Units sold by account from the first sale until nothing was left; undefined where something always was. */
 function untilSoldOut(list: readonly Moment[], from: number): { byAccount: Record<string, number>; lastsMs: number } | undefined {
   const byAccount: Record<string, number> = {};
-  let supply = 0;
-  let available = 0;
   let first: number | undefined;
-  for (const moment of list) {
-    const by = change(moment, supply);
-    if (by === undefined) continue;
-    if (moment.kind === 'supply') supply = moment.supply;
-    available += by;
+  for (const { moment, available } of changes(list)) {
     if (moment.kind !== 'sold' || moment.at < from) continue;
     first ??= moment.at;
     byAccount[moment.account] = (byAccount[moment.account] ?? 0) + moment.units;

@@ -5,7 +5,7 @@
 import type { NatsConnection } from 'nats';
 import { readAll } from '../../runtime/read-all.ts';
 import { streams } from '../../runtime/subjects.ts';
-import { change } from './replay.ts';
+import { changes } from './replay.ts';
 import type { Moment } from './replay.ts';
 
 /** Units that Plumb said could be sold beyond what exists, from when to when (epoch ms). */
@@ -44,13 +44,7 @@ export function judgeEscrow(moments: ReadonlyMap<string, readonly Moment[]>, sho
   const result: EscrowOversell = { oversold: 0, explained: {}, unexplained: 0, lines: [] };
   for (const [sku, list] of moments) {
     const told = shortfalls.filter(each => each.sku === sku).map(each => ({ ...each, left: each.debt }));
-    let supply = 0;
-    let available = 0;
-    for (const moment of list) {
-      const by = change(moment, supply);
-      if (by === undefined) continue;
-      if (moment.kind === 'supply') supply = moment.supply;
-      available += by;
+    for (const { moment, available } of changes(list)) {
       if (moment.kind !== 'sold' || !isHeld(sku, moment.at)) continue;
       let missing = Math.max(0, Math.min(moment.units, -available));
       result.oversold += missing;

@@ -3,7 +3,7 @@
  * less a buffer, so several can sell the last unit; the rule allows it as long as what the buyer saw had been true
  * within the channel's window. See `docs/demo.md`.
  */
-import { change, target } from './replay.ts';
+import { changes, target } from './replay.ts';
 import type { Moment } from './replay.ts';
 
 /** The demo disturbed this account, or `*` for all of them, from one instant to another (epoch ms). */
@@ -50,17 +50,11 @@ export function judgeOversell(
   isMirrored: (sku: string, at: number) => boolean = () => true,
 ): Oversell {
   const result: Oversell = { oversold: 0, allowed: 0, outside: 0, shortfall: 0, sales: [] };
-  const disturbed = new Map(Object.keys(rules).map(account => [account, merged(faults.filter(fault => fault.account === account || fault.account === '*'))]));
+  const disturbed = new Map(Object.keys(rules).map(account => [account, disturbances(faults, account)]));
   for (const [sku, list] of moments) {
     /** The truth so far: `available` from `at` on. */
     const truth: { at: number; available: number }[] = [];
-    let supply = 0;
-    let available = 0;
-    for (const moment of list) {
-      const by = change(moment, supply);
-      if (by === undefined) continue;
-      if (moment.kind === 'supply') supply = moment.supply;
-      available += by;
+    for (const { moment, by, available } of changes(list)) {
       const missing = Math.min(-by, -available);
       if (missing > 0 && moment.kind === 'supply') result.shortfall += missing;
       if (missing > 0 && moment.kind === 'sold' && isMirrored(sku, moment.at)) {
@@ -95,9 +89,10 @@ export function windowStart(at: number, staleMs: number, faults: readonly { from
   return start - left;
 }
 
-function merged(faults: readonly FaultInterval[]): { from: number; to: number }[] {
+/** Times in which an account was disturbed, in their order, none within another. */
+export function disturbances(faults: readonly FaultInterval[], account: string): { from: number; to: number }[] {
   const result: { from: number; to: number }[] = [];
-  for (const { from, to } of faults.toSorted((a, b) => a.from - b.from)) {
+  for (const { from, to } of faults.filter(fault => fault.account === account || fault.account === '*').sort((a, b) => a.from - b.from)) {
     const last = result.at(-1);
     if (last && from <= last.to) last.to = Math.max(last.to, to);
     else result.push({ from, to });

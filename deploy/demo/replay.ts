@@ -47,6 +47,19 @@ export function replay(ledgers: Readonly<Record<string, readonly LedgerEntry[]>>
   return moments;
 }
 
+/** The moments that change the truth, by how many units, and how many there are then: below 0 where more was sold. */
+export function* changes(moments: readonly Moment[]): Generator<{ moment: Moment; by: number; available: number }> {
+  let supply = 0;
+  let available = 0;
+  for (const moment of moments) {
+    const by = change(moment, supply);
+    if (by === undefined) continue;
+    if (moment.kind === 'supply') supply = moment.supply;
+    available += by;
+    yield { moment, by, available };
+  }
+}
+
 /** How a moment changes the truth, in units; undefined where it does not. `supply` is the one in force before it. */
 export function change(moment: Moment, supply: number): number | undefined {
   switch (moment.kind) {

@@ -3,7 +3,7 @@
  * every sale is subtracted that is older than the time in which a sale reaches the other channels; of fresher ones it
  * may not know yet. The demo's referee asks that a number was true within that time: here supply moves meanwhile too.
  */
-import { windowStart } from '../../deploy/demo/oversell.ts';
+import { disturbances, windowStart } from '../../deploy/demo/oversell.ts';
 import type { FaultInterval } from '../../deploy/demo/oversell.ts';
 import { change } from '../../deploy/demo/replay.ts';
 import type { Moment } from '../../deploy/demo/replay.ts';
@@ -72,14 +72,4 @@ function most(steps: readonly Step[], since: number): number {
   const within = [before, ...steps.filter(step => step.at >= since)];
   const supply = Math.max(...within.map(step => step.supply));
   return Math.max(0, supply - before.sold + within.at(-1)!.cancelled - before.cancelled);
-}
-
-function disturbances(faults: readonly FaultInterval[], account: string): { from: number; to: number }[] {
-  const result: { from: number; to: number }[] = [];
-  for (const { from, to } of faults.filter(fault => fault.account === account || fault.account === '*').sort((a, b) => a.from - b.from)) {
-    const last = result.at(-1);
-    if (last && from <= last.to) last.to = Math.max(last.to, to);
-    else result.push({ from, to });
-  }
-  return result;
 }
