@@ -64,13 +64,19 @@ test('two archivers of one stream at once write one archive', async t => {
   t.is(headerOf((await archivedOf(store, 'SKU'))[4]!, 'Plumb-Correlation'), 'Größe/5');
 });
 
-test('what left the stream unarchived is told, stands in the manifest, and the archive goes on', async t => {
+/** A journal that is in the archive, so far. */
+async function archived(t: ExecutionContext, messages: number): Promise<{ broker: Broker; store: ArchiveStore }> {
   const broker = await startBroker(t);
   const store = await openDirectory(await temporary(t));
-  await tellMany(broker, 20);
+  await tellMany(broker, messages);
   const first = await archiver(t, broker, store);
-  await eventually('archived', () => first.figures.last === 20, 30_000);
+  await eventually('archived', () => first.figures.last === messages, 30_000);
   await first.stop();
+  return { broker, store };
+}
+
+test('what left the stream unarchived is told, stands in the manifest, and the archive goes on', async t => {
+  const { broker, store } = await archived(t, 20);
   for (let n = 0; n < 10; n++) await broker.tell('later', { n });
   await broker.jsm.streams.purge('SKU', { seq: 26 });
   const told: { missing?: number[] } = {};
@@ -83,12 +89,7 @@ test('what left the stream unarchived is told, stands in the manifest, and the a
 });
 
 test('a stream that is not the archived one is refused: nothing of it comes among what is there', async t => {
-  const broker = await startBroker(t);
-  const store = await openDirectory(await temporary(t));
-  await tellMany(broker, 20);
-  const first = await archiver(t, broker, store);
-  await eventually('archived', () => first.figures.last === 20, 30_000);
-  await first.stop();
+  const { store } = await archived(t, 20);
   const before = await objectsOf(store, 'SKU');
   const anew = await startBroker(t);
   await tellMany(anew, 5);

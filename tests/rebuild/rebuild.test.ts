@@ -173,14 +173,20 @@ interface Stood { record: { until: number; overAt?: number }; skus: number; unco
 
 const status = async (world: World): Promise<Stood> => JSON.parse((await world.plumb('rebuild', 'status', '--json')).stdout) as Stood;
 
-test.serial('from archive, ERP and channels: everything is right again, and nothing was raised while writes from before could take effect', async t => {
-  t.timeout(240_000);
+/** A node has everything right. */
+async function standing(t: ExecutionContext): Promise<World> {
   const world = await World.open(t, 'mirror');
-  const { ebay, shopify } = world.shops;
   void world.startNode();
   await world.import();
   await world.count();
   await world.right();
+  return world;
+}
+
+test.serial('from archive, ERP and channels: everything is right again, and nothing was raised while writes from before could take effect', async t => {
+  t.timeout(240_000);
+  const world = await standing(t);
+  const { ebay, shopify } = world.shops;
   ebay.shop.buy('before', [{ sku: 'FEW', units: 2 }]);
   await world.right();
   await eventually('all is archived', async () => (JSON.parse((await world.plumb('archive', 'status', '--json')).stdout) as { waiting: number }[]).every(({ waiting }) => waiting === 0), 60_000);
@@ -235,12 +241,8 @@ test.serial('from archive, ERP and channels: everything is right again, and noth
 
 test.serial('from ERP and channels alone: the same, and a rebuild that was broken off begins again', async t => {
   t.timeout(240_000);
-  const world = await World.open(t, 'mirror');
+  const world = await standing(t);
   const { ebay, shopify } = world.shops;
-  void world.startNode();
-  await world.import();
-  await world.count();
-  await world.right();
   shopify.shop.buy('before', [{ sku: 'Größe M', units: 4 }]);
   await world.right();
   await world.loseBroker();
