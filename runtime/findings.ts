@@ -137,9 +137,9 @@ export class Findings {
     const { sku } = pair;
     const expected = expectedOf(pair)!;
     const { version } = expected;
-    if (!await this.#applied.all(sku) || this.#isOver(sku, version)) return;
+    if (!await this.#applied.all(sku) || this.#isOver(sku, expected)) return;
     const { unlessRestocked } = judgement;
-    if (unlessRestocked !== undefined && (await this.#openUnits(sku) >= unlessRestocked || this.#isOver(sku, version))) return;
+    if (unlessRestocked !== undefined && (await this.#openUnits(sku) >= unlessRestocked || this.#isOver(sku, expected))) return;
     let state = this.#bySku.get(sku);
     const effects: Effect[] = [];
     if (state) {
@@ -166,13 +166,11 @@ export class Findings {
     if (!this.#isStopped && !state.matches('task')) repair((state.context as Finding).id);
   }
 
-  #versionOf(sku: string): number | undefined {
+  /** Something else is expected by now, or nothing is to be told here any more. */
+  #isOver(sku: string, { version, quantity }: { version: number; quantity: number }): boolean {
     const pair = this.#p.pairOf(sku);
-    return pair && expectedOf(pair)?.version;
-  }
-
-  #isOver(sku: string, version: number): boolean {
-    return this.#isStopped || this.#versionOf(sku) !== version;
+    const now = pair && expectedOf(pair);
+    return this.#isStopped || now?.version !== version || now.quantity !== quantity;
   }
 
   #finding(id: string, sku: string, { version, quantity }: { version: number; quantity: number }, observed: number, judgement: Extract<Judgement, { kind: 'drift' }>): Finding {

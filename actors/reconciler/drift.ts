@@ -31,7 +31,7 @@ export type Judgement =
   /** The channel shows what was intended, and not for having shown it before. */
   | { kind: 'equal' }
   /** Nothing follows yet. `again` asks for another read, which can tell more from `at` on. */
-  | { kind: 'wait'; why: 'in flight' | 'began before our write' | 'orders incomplete' | 'seen once'; again: boolean; at?: number }
+  | { kind: 'wait'; why: 'in flight' | 'began before our write' | 'orders incomplete' | 'seen once' | 'raise waits'; again: boolean; at?: number }
   /** Our own write is needed, and nothing is wrong: an earlier one of ours undid what the channel had changed by itself. */
   | { kind: 'rewrite' }
   /** `unlessRestocked`: unless orders of this account are open for so many units, which the channel may have put back. */
@@ -54,6 +54,10 @@ export function judge(pair: Pair, reading: Reading, evidence: Evidence, settings
     if (beganAt - detourUntil(pair) < settings.apartMs) return { kind: 'wait', why: 'in flight', again: true };
     if (isProven(pair) && evidence.ordersKnownBefore >= Math.max(pair.writtenAt, intended.decidedAt, pair.provenSince!)) pair.firm = true;
     return { kind: 'equal' };
+  }
+  if (reading.quantity === pair.moved) {
+    delete pair.suspicion;
+    return { kind: 'wait', why: 'raise waits', again: true };
   }
   if (write.state === 'accepted' && endedAt < write.until) {
     if (!isEarly(pair, reading)) pair.early = { version: intended.version, observed: reading.quantity, beganAt };
@@ -97,7 +101,8 @@ function classOf(pair: Pair, { quantity }: Reading, write: Outstanding): DriftCl
  * known to be ordered, or what he takes in between.
  */
 function suspect(pair: Pair, reading: Reading, { beganAt, endedAt, ordersCompleteThrough, ordersAt = endedAt, write }: Evidence, { apartMs }: DriftSettings, what: DriftClass): Judgement {
-  const { version, quantity, decidedAt } = pair.intended!;
+  const { version, decidedAt } = pair.intended!;
+  const quantity = Math.max(pair.intended!.quantity, pair.moved ?? 0);
   const changedAt = Math.max(pair.writtenAt, decidedAt, write.state === 'accepted' ? write.until : 0);
   const clean = beganAt - changedAt >= apartMs ? { beganAt, endedAt: ordersAt } : undefined;
   const before = pair.suspicion;

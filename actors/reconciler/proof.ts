@@ -17,6 +17,8 @@ export interface Pair {
   /** The account is not live for it: it is read and compared, and nothing that it shows is drift. */
   shadow?: true;
   intended?: { quantity: number; version: number; kind: 'write' | 'verify' | 'repair'; decidedAt: number };
+  /** What the channel's own orders have made of that since, while another intent waits for quiet or for the source. */
+  moved?: number;
   /** Units by which the intent fell lately, when it was decided; absent for none. Fast sellers are looked at more often. */
   sold?: number;
   /** Version last proven with its number, by what, and when a read or an answer last showed that. */
@@ -90,7 +92,8 @@ export function noteRecord(pair: Pair, outlet: Outlet): void {
   }
   pair.gross = outlet.gross;
   pair.drained = outlet.drained === true;
-  const { intent, proof } = outlet;
+  const { intent, proof, shown } = outlet;
+  delete pair.moved;
   if (!intent) {
     // A listing that is not to be written any more: nothing that it shows is wrong.
     delete pair.intended;
@@ -101,6 +104,7 @@ export function noteRecord(pair: Pair, outlet: Outlet): void {
   noteSold(pair, intent);
   if (pair.intended?.version !== version) delete pair.firm;
   pair.intended = { quantity, version, kind, decidedAt };
+  if (shown !== undefined && shown !== quantity) pair.moved = shown;
   if (proof?.version === version && pair.provenVersion !== version) {
     pair.provenVersion = version;
     pair.provenQuantity = proof.quantity;
@@ -134,9 +138,10 @@ export function onSale({ cell, intended }: Pair): { quantity: number; decidedAt:
   return cell ? { quantity: cell.shown ?? 0, decidedAt: intended?.decidedAt ?? 0 } : intended!;
 }
 
-/** What a finding is about: the intent, or in escrow, where none may stand, what the channel has left to sell. */
-export function expectedOf({ cell, intended }: Pair): { quantity: number; version: number } | undefined {
-  return intended ?? (cell && { quantity: cell.shown ?? 0, version: 0 });
+/** What a finding is about: the intent, less what was sold of it since; or in escrow, where none may stand, what the channel has left to sell. */
+export function expectedOf({ cell, intended, moved }: Pair): { quantity: number; version: number } | undefined {
+  if (intended) return { quantity: moved ?? intended.quantity, version: intended.version };
+  return cell && { quantity: cell.shown ?? 0, version: 0 };
 }
 
 /** In escrow a channel that nothing is to be written to, nor was, shows what it should. */

@@ -16,8 +16,8 @@ export const settlesWithin = ({ apartMs, callMs }: { apartMs: number; callMs: nu
  * carried out for `restMs`.
  */
 export function isSettled(pair: Pair, now: number, restMs: number): boolean {
-  const { intended, provenVersion, provenQuantity, suspicion, overtaken, readAt, nudgedAt, retryAt, sent, cell, shadow } = pair;
-  if (cell || shadow || suspicion || overtaken !== undefined || retryAt > now || (nudgedAt !== undefined && nudgedAt > readAt)) return false;
+  const { intended, moved, provenVersion, provenQuantity, suspicion, overtaken, readAt, nudgedAt, retryAt, sent, cell, shadow } = pair;
+  if (cell || shadow || suspicion || moved !== undefined || overtaken !== undefined || retryAt > now || (nudgedAt !== undefined && nudgedAt > readAt)) return false;
   if (intended ? provenVersion !== intended.version || provenQuantity !== intended.quantity : provenVersion !== undefined) return false;
   if (intended && ((intended.quantity | 0) !== intended.quantity || !isColumn(pair.provenSince! - intended.decidedAt))) return false;
   return sent.every(({ until }) => until + restMs <= now);
@@ -32,8 +32,8 @@ function isColumn(number: number): boolean {
 export interface ProvenOutlet extends Outlet { intent: NonNullable<Outlet['intent']>; proof: NonNullable<Outlet['proof']> }
 
 export function isProvenAsIs(outlet: Outlet): outlet is ProvenOutlet {
-  const { intent, proof } = outlet;
-  return intent !== undefined && proof !== undefined && proof.version === intent.version && proof.quantity === intent.quantity
+  const { intent, proof, shown } = outlet;
+  return intent !== undefined && proof !== undefined && (shown === undefined || shown === intent.quantity) && proof.version === intent.version && proof.quantity === intent.quantity
     && (intent.quantity | 0) === intent.quantity && isColumn(provenAfterOf(intent, proof));
 }
 

@@ -86,12 +86,13 @@ function inTime({ lateUntil: _over, ...stock }: Stock): Stock {
 
 /**
  * A repair of what was found to differ: now, under a version and signature of its own. A raise that waits goes on
- * waiting: only what was intended is restored.
+ * waiting: only what was intended is restored, less what the channel has sold of it.
  */
 export function repair(stock: Stock, account: string, outlet: Outlet & { intent: Intent }, observed: number, place: Place, sign: Sign): Stock {
-  const { intent: { quantity }, ...rest } = outlet;
-  const want = target(stock, account, outlet, known(stock) ?? 0) ?? quantity;
-  const repaired = intend(stock, account, { ...rest, shown: observed }, Math.min(want, quantity), 'repair', place.at, place, sign);
+  const { intent, ...rest } = outlet;
+  const there = shows(outlet)!;
+  const want = target(stock, account, outlet, known(stock) ?? 0) ?? intent.quantity;
+  const repaired = intend(stock, account, { ...rest, shown: observed }, Math.min(want, there), 'repair', place.at, place, sign);
   return { ...stock, outlets: { ...stock.outlets, [account]: repaired } };
 }
 

@@ -219,3 +219,13 @@ test('units that do not exist, or the last two, are severe; the rest is not', t 
   };
   t.deepEqual([severity(5, 6), severity(2, 1), severity(3, 2), severity(0, 1)], ['high', 'high', 'low', 'high']);
 });
+
+test('what the channel sold of it while a raise waits is no difference; anything else is, whichever of both it exceeds', t => {
+  const sold = (): Pair => pairOf({ quantity: 11, shown: 9 });
+  t.deepEqual(judged(sold(), [9, at(0)], [9, at(9_000)]), [wait('raise waits'), wait('raise waits')]);
+  t.deepEqual(judged(sold(), [7, at(0)], [9, at(1_000)], [7, at(2_000)]), [wait('seen once'), wait('raise waits'), wait('seen once')]);
+  t.deepEqual(judged(sold(), [7, at(0)], [7, at(1_000)]).at(-1), { kind: 'drift', class: 'foreign-edit', severity: 'low', observableAt: now });
+  t.deepEqual(judged(sold(), [12, at(0)], [12, at(1_000)]).at(-1), { kind: 'drift', class: 'foreign-edit', severity: 'high', observableAt: now });
+  t.like(judged(pairOf({ quantity: 11, shown: 13 }, { firm: true }), [13, at(1_000)], [14, at(2_000)]).at(-1), { kind: 'drift', unlessRestocked: 1 });
+  t.is(pairOf({ quantity: 11, shown: 11 }).moved, undefined);
+});

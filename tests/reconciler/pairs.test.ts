@@ -61,7 +61,7 @@ test('a SKU that is known from its record alone is the same pair as one that was
   }
   const pairs = new Pairs(restMs);
   const { intent: _none, proof: _neither, ...uncounted } = outlet();
-  for (const each of [uncounted, outlet({ proven: false }), { ...outlet(), proof: { version: 7, quantity: 4, at: now, by: 'read' as const } }, outlet({ quantity: 3_000_000_000 })]) {
+  for (const each of [uncounted, outlet({ proven: false }), { ...outlet(), proof: { version: 7, quantity: 4, at: now, by: 'read' as const } }, outlet({ quantity: 3_000_000_000 }), outlet({ shown: 3 })]) {
     t.false(pairs.learn('A', each, 12), JSON.stringify(each));
   }
   t.is(pairs.size, 0);

@@ -6,15 +6,16 @@ import type { Intent, Outlet } from '../../actors/sku/protocol.ts';
 
 export const now = 1_800_000_000_000;
 
-interface Told { quantity?: number; version?: number; kind?: Intent['kind']; decidedAt?: number; proven?: boolean; proofAt?: number; fields?: Record<string, string>; id?: string }
+interface Told { quantity?: number; version?: number; kind?: Intent['kind']; decidedAt?: number; proven?: boolean; proofAt?: number; fields?: Record<string, string>; id?: string; shown?: number }
 
 /** The outlet of SKU A as its record tells it; by default an intent of 5 decided a minute ago and proven. */
-export function outlet({ quantity = 5, version = 7, kind = 'write', decidedAt = now - 60_000, proven = true, proofAt = decidedAt + 1_000, fields = {}, id = 'L' }: Told = {}): Outlet {
+export function outlet({ quantity = 5, version = 7, kind = 'write', decidedAt = now - 60_000, proven = true, proofAt = decidedAt + 1_000, fields = {}, id = 'L', shown }: Told = {}): Outlet {
   return {
     listing: { id, fields },
     gross: false,
     rule: { buffer: 0 },
     intent: { quantity, version, kind, lane: 'decrease', signature: `sig-${version}`, causeAt: decidedAt, decidedAt, correlation: 'c' },
+    ...(shown !== undefined && { shown }),
     ...(proven && { proof: { version, quantity, at: proofAt, by: 'write' as const } }),
   };
 }

@@ -55,6 +55,14 @@ test('a cancellation that the source imported before we learnt of the line was o
   t.deepEqual([actor.stock.outlets, actor.state], [outlets, 'settled']);
 });
 
+test('drift found while a raise waits is mended to what is left of the number before, not to that number', t => {
+  const actor = proven(10, { buffer: 0, max: 11 }).tell(adjust(2, 5), placed('amazon/1/1', 2));
+  t.deepEqual([brief(actor, 'amazon'), actor.state], [['write', 10, 'decrease', { shown: 8 }], 'debouncing']);
+  actor.tell({ type: 'observed', account: 'amazon', version: actor.intent('amazon')!.version, quantity: 30, verdict: 'drift', finding: 'f' });
+  t.deepEqual(brief(actor, 'amazon'), ['repair', 8, 'decrease']);
+  t.deepEqual(brief(actor.settle(), 'amazon'), ['write', 11, 'decrease']);
+});
+
 test('a sale that the source imported without anything written since has moved its channel all the same', t => {
   const actor = proven(100, { buffer: 0, max: 5 }).tell(count(2, 98, { imported: ['amazon/1/1'] }), placed('amazon/1/1', 2));
   t.deepEqual([brief(actor, 'amazon'), actor.state], [['write', 5, 'decrease', { shown: 3 }], 'debouncing']);
