@@ -11,6 +11,7 @@ import { Publisher } from '../../runtime/publisher.ts';
 import { afterwards } from './afterwards.ts';
 import { serveConsole } from './console.ts';
 import type { ServedConsole } from './console.ts';
+import { alarmStories } from './alarm-story.ts';
 import { collectEvidence, feedDone } from './evidence.ts';
 import { runFaults } from './faults.ts';
 import type { Incident } from './faults.ts';
@@ -28,7 +29,7 @@ import { setStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { isQuiet } from './status.ts';
 import type { Drift, StatusWatch } from './status.ts';
-import { conclude, promises, verdictLines } from './verdict.ts';
+import { conclude, falseAlarms, promises, verdictLines } from './verdict.ts';
 import type { Conclusion } from './verdict.ts';
 
 const roundMs = 1_000;
@@ -130,11 +131,13 @@ class Demo {
 
     this.#phase = 'verdict';
     const [evidence, replayed] = await this.#unlessBroken(Promise.all([collectEvidence(this.#stage, incidents, openedAt, this.#options), verifyAll(nc)]));
+    const status = await this.#watch.round();
     return conclude({
+      stories: await alarmStories(nc, falseAlarms(status.drifts, incidents), evidence.accounts, openedAt),
       replayed, mode: this.#options.mode,
       writesBefore: this.#writesBefore, skus: this.#plan.skus,
       proofAgeMs: this.#plan.proofAgeMs, deadLetters: await deadLetters(nc),
-      verdict: judge(evidence), status: await this.#watch.round(), incidents, feed: await done,
+      verdict: judge(evidence), status, incidents, feed: await done,
       times: { importMs, tradingMs: closedAt - openedAt, settleMs, totalMs: Date.now() - this.#startedAt },
     });
   }

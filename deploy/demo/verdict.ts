@@ -28,6 +28,8 @@ export interface Findings {
   mode: Mode;
   /** Every listing is read once within, ms. */
   proofAgeMs: number;
+  /** What led to alarms without a cause, a line each. */
+  stories: readonly string[];
   /** ms; `settle` is undefined when it did not come to rest. */
   times: { importMs: number; tradingMs: number; settleMs: number | undefined; totalMs: number };
 }
@@ -56,7 +58,7 @@ const fewParted = 10;
 /** The most writes that one event may cause, all channels together. */
 const writesPerEventMost = 5;
 
-export function conclude({ mode, verdict, status, incidents, feed, deadLetters, replayed, times, proofAgeMs, writesBefore, skus }: Findings): Conclusion {
+export function conclude({ mode, verdict, status, incidents, feed, deadLetters, replayed, times, proofAgeMs, writesBefore, skus, stories }: Findings): Conclusion {
   // Opening counts are no events of the rush, as the first filling of listings is none of its writes.
   const events = feed.linesSold + feed.linesCancelled + feed.erp.published - skus;
   const writesOf = ({ account, totals }: ChannelStatus): number => totals.writes - (writesBefore[account] ?? 0);
@@ -80,7 +82,7 @@ export function conclude({ mode, verdict, status, incidents, feed, deadLetters, 
       channels: Object.fromEntries(status.channels.map(channel => [channel.account, {
         ...channel.totals, writesPerEvent: perEvent(writesOf(channel)), verifiedMs: channel.answer?.verifiedMs, propagation: verdict.figures.propagation[channel.account],
       }])),
-      incidents, drifts: status.drifts.length, falseAlarms: falseAlarms(status.drifts, incidents), feed, referee: verdict.figures,
+      incidents, drifts: status.drifts.length, falseAlarms: falseAlarms(status.drifts, incidents), stories, feed, referee: verdict.figures,
       replayed: { ...replayed, parted: replayed.parted.slice(0, fewParted) },
     },
   };
@@ -106,7 +108,7 @@ function incidentChecks({ kind, target, answered, figures }: Incident, mode: Fin
 }
 
 /** Findings about numbers that nobody changed behind Plumb's back. */
-function falseAlarms(drifts: readonly Drift[], incidents: readonly Incident[]): Drift[] {
+export function falseAlarms(drifts: readonly Drift[], incidents: readonly Incident[]): Drift[] {
   const changed = new Set(incidents.flatMap(({ target, skus = [] }) => skus.map(sku => `${target}/${sku}`)));
   return [...new Map(ofListings(drifts).map(drift => [drift.id, drift])).values()].filter(({ account, sku }) => !changed.has(`${account}/${sku}`));
 }
@@ -171,6 +173,7 @@ function facts(figures: Record<string, unknown>): string[] {
     ...referee.escrow ? [escrowed(referee.escrow)] : [],
     `${count(figures.events as number)} events (order lines sold or cancelled, messages of the ERP) took ${count(figures.writes as number)} writes at five marketplaces`,
     ...examples.slice(0, 12).map(example => paint.bad(example)),
+    ...(figures.stories as string[]),
   ];
 }
 

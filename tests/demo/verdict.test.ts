@@ -4,6 +4,7 @@ import type { Incident } from '../../deploy/demo/faults.ts';
 import type { FeedFigures } from '../../deploy/demo/feed-protocol.ts';
 import { judge } from '../../deploy/demo/referee.ts';
 import type { Drift, Status } from '../../deploy/demo/status.ts';
+import { storyOf } from '../../deploy/demo/alarm-story.ts';
 import { conclude, verdictLines } from '../../deploy/demo/verdict.ts';
 import type { Conclusion, Findings } from '../../deploy/demo/verdict.ts';
 
@@ -29,7 +30,7 @@ const drift = (id: string, state: Drift['state']): Drift =>
 function concluded(change: Partial<Findings> = {}): Conclusion {
   return conclude({
     mode: 'mirror',
-    verdict: judge({ accounts: {}, supply: [], faults: [], records: [], from: 0 }), status, feed, incidents: [], deadLetters: 0,
+    verdict: judge({ accounts: {}, supply: [], faults: [], records: [], from: 0 }), status, feed, incidents: [], deadLetters: 0, stories: [],
     replayed,
     writesBefore: { ebay: 10 }, skus: 10, proofAgeMs: 10_000, times: { importMs: 1, tradingMs: 1, settleMs: 1_000, totalMs: 3 }, ...change,
   });
@@ -68,6 +69,22 @@ test('a dead letter, and a finding whose last word is not that it was resolved, 
   const drifts = [drift('a', 'open'), drift('a', 'resolved'), drift('b', 'resolved'), drift('b', 'open')];
   const edited = [{ ...incident('edit', { detectedMs: 1, healedMs: 2 }), skus: ['A'] }];
   t.deepEqual(failed(concluded({ status: { ...status, drifts }, incidents: edited })), ['findings of drift still open']);
+});
+
+test('an alarm without a cause is told with what led to it, what came later left out', t => {
+  const moments = [
+    { at: 5_400, who: 'journal', what: '#7 order.placed units 4' },
+    { at: 5_002, who: 'ebay', what: 'shown quantity 6, by sale' },
+    { at: 9_001, who: 'ebay', what: 'shown quantity 10, by write' },
+  ];
+  const story = storyOf({ ...drift('a', 'resolved'), expected: 10, observed: 6, observableAt: 8_000, detectedAt: 9_000 }, moments, 1_000);
+  t.deepEqual(story, [
+    'ebay A, before the alarm:',
+    '   4.002 s  ebay     shown quantity 6, by sale',
+    '   4.400 s  journal  #7 order.placed units 4',
+    '   8.000 s  Plumb    tells of a x: 6 where 10 was expected, seen first 7.000 s',
+  ]);
+  t.deepEqual(verdictLines(concluded({ stories: story })).slice(-story.length - 2, -2), story.map(line => `  ${line}`));
 });
 
 test('an alarm about a number that nobody edited fails the run, one about an edited number does not', t => {
