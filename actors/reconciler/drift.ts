@@ -6,7 +6,7 @@
 import type { Reading } from '../channel/adapter.ts';
 import type { Outstanding } from '../channel/pending.ts';
 import type { DriftClass, Severity } from './protocol.ts';
-import { isProven, detourUntil, expectedOf } from './proof.ts';
+import { isProven, detourUntil, expectedOf, undoneUntil } from './proof.ts';
 import type { Pair } from './proof.ts';
 
 export interface Evidence {
@@ -51,7 +51,8 @@ export function judge(pair: Pair, reading: Reading, evidence: Evidence, settings
   if (!reading.active && intended.quantity > 0) return suspect(pair, reading, evidence, settings, 'frozen-listing');
   if (isAsGoodAs(reading.quantity, intended.quantity)) {
     delete pair.suspicion;
-    if (beganAt - detourUntil(pair) < settings.apartMs) return { kind: 'wait', why: 'in flight', again: true };
+    const at = Math.max(detourUntil(pair), undoneUntil(pair)) + settings.apartMs;
+    if (beganAt < at) return { kind: 'wait', why: 'in flight', again: true, at };
     if (isProven(pair) && evidence.ordersKnownBefore >= Math.max(pair.writtenAt, intended.decidedAt, pair.provenSince!)) pair.firm = true;
     return { kind: 'equal' };
   }

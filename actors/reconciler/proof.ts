@@ -104,6 +104,8 @@ export function noteRecord(pair: Pair, outlet: Outlet): void {
   noteSold(pair, intent);
   if (pair.intended?.version !== version) delete pair.firm;
   pair.intended = { quantity, version, kind, decidedAt };
+  // What another owner wrote.
+  if (pair.sent.length === 0 && proof?.by === 'write' && proof.version !== version) pair.sent.push({ quantity: proof.quantity, until: proof.at, over: [] });
   if (shown !== undefined && shown !== quantity) pair.moved = shown;
   if (proof?.version === version && pair.provenVersion !== version) {
     pair.provenVersion = version;
@@ -172,6 +174,16 @@ export function noteWrite(pair: Pair, quantity: number, now: number, until = now
 export function detourUntil({ sent, intended }: Pair): number {
   const back = intended?.quantity ?? NaN;
   return sent.reduce((until, write) => (write.quantity !== back && write.over.includes(back) ? Math.max(until, write.until) : until), 0);
+}
+
+/**
+ * The channel's own sales and restocks, to be read: until when a write of ours may have undone them, so that a reading
+ * of them may be of the time before. 0 where they were read, or what we wrote last is intended.
+ */
+export function undoneUntil(pair: Pair): number {
+  const { sent, intended } = pair;
+  const last = sent.at(-1);
+  return intended?.kind === 'verify' && !isProven(pair) && last && last.quantity !== intended.quantity ? last.until : 0;
 }
 
 export function noteReading(pair: Pair, reading: Reading, at: number): void {

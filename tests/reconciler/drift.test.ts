@@ -1,7 +1,7 @@
 import test from 'ava';
 import { judge, judgeStanding } from '../../actors/reconciler/drift.ts';
 import type { Evidence, Judgement } from '../../actors/reconciler/drift.ts';
-import { noteRecord, noteWrite } from '../../actors/reconciler/proof.ts';
+import { newPair, noteRecord, noteWrite } from '../../actors/reconciler/proof.ts';
 import type { Pair } from '../../actors/reconciler/proof.ts';
 import { now, outlet, pairOf, shows } from './pairs.ts';
 
@@ -228,4 +228,21 @@ test('what the channel sold of it while a raise waits is no difference; anything
   t.deepEqual(judged(sold(), [12, at(0)], [12, at(1_000)]).at(-1), { kind: 'drift', class: 'foreign-edit', severity: 'high', observableAt: now });
   t.like(judged(pairOf({ quantity: 11, shown: 13 }, { firm: true }), [13, at(1_000)], [14, at(2_000)]).at(-1), { kind: 'drift', unlessRestocked: 1 });
   t.is(pairOf({ quantity: 11, shown: 11 }).moved, undefined);
+});
+
+test('a restock that shows soon after our write may be of the time before, and be undone', t => {
+  const restocked = pairOf({ quantity: 10, kind: 'verify', proven: false }, { sent: [{ quantity: 6, until: now, over: [] }] });
+  t.deepEqual(judge(restocked, shows(10), at(999), settings), { kind: 'wait', why: 'in flight', again: true, at: now + 1_000 });
+  t.deepEqual(judged(restocked, [10, at(1_000)]), [{ kind: 'equal' }]);
+  t.deepEqual(judged(pairOf({ quantity: 10, kind: 'verify', proven: false }, { sent: [{ quantity: 10, until: now, over: [] }] }), [10, at(1)]), [{ kind: 'equal' }], 'as we wrote');
+});
+
+test('what another owner wrote last may have undone a restock, too', t => {
+  const before = { version: 6, quantity: 6, at: now, by: 'write' as const };
+  const pair = newPair('A', outlet());
+  noteRecord(pair, { ...outlet({ quantity: 10, kind: 'verify', proven: false }), proof: before });
+  t.deepEqual(judged(pair, [10, at(999)], [6, at(1_000)], [6, at(2_000)]), [wait('in flight'), wait('seen once'), { kind: 'rewrite' }]);
+  const read = newPair('A', outlet());
+  noteRecord(read, { ...outlet({ quantity: 10, kind: 'verify', proven: false }), proof: { ...before, by: 'read' } });
+  t.deepEqual(read.sent, []);
 });
