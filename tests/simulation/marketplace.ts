@@ -77,6 +77,8 @@ export class Marketplace {
   onCall: (process: Process, operation: Operation) => boolean = () => true;
   writes = 0;
   calls = 0;
+  /** Writes that are yet to be carried out, whoever waits for them. */
+  underWay = 0;
   readonly #machine: Machine;
   readonly #dice: Dice;
   readonly #terms: Terms;
@@ -151,13 +153,23 @@ export class Marketplace {
         settle();
       });
       if (trouble?.kind === 'before') return;
-      machine.after(trouble?.kind === 'late' ? trouble.lateMs! : there, machine.outside, () => {
+      const arrives = (afterMs: number, run: () => void): void => (operation === 'write' ? this.#on(afterMs, run) : machine.after(afterMs, machine.outside, run));
+      arrives(trouble?.kind === 'late' ? trouble.lateMs! : there, () => {
         const refusal = refusalOf(trouble);
         if (refusal) return answer(() => reject(refusal));
         const outcome = act(trouble);
-        if (trouble?.kind === 'copy') machine.after(trouble.lateMs!, machine.outside, () => { act(trouble); });
+        if (trouble?.kind === 'copy') arrives(trouble.lateMs!, () => { act(trouble); });
         if (trouble?.kind !== 'after' && trouble?.kind !== 'late') answer(() => resolve(outcome));
       });
+    });
+  }
+
+  /** A write on its way. */
+  #on(afterMs: number, run: () => void): void {
+    this.underWay += 1;
+    this.#machine.after(afterMs, this.#machine.outside, () => {
+      this.underWay -= 1;
+      run();
     });
   }
 
@@ -191,10 +203,10 @@ export class Marketplace {
       this.#set(sku, quantity);
     } else {
       // A queue keeps the order of a listing's writes.
-      const { now, outside } = this.#machine;
+      const { now } = this.#machine;
       const at = Math.max(this.#appliedAt.get(sku) ?? 0, now + this.#dice.next() * applyMs);
       this.#appliedAt.set(sku, at);
-      this.#machine.after(at - now, outside, () => this.#set(sku, quantity));
+      this.#on(at - now, () => this.#set(sku, quantity));
     }
     if (verifyWithinMs > 0) return { kind: 'accepted', signature, verifyAfterMs, verifyWithinMs };
     return { kind: 'applied', signature, quantity, ...(this.kind === 'version' && { version: String(listing.version) }) };

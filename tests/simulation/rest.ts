@@ -64,9 +64,10 @@ export function settling(world: World, watch: Watch): () => string[] {
   let judged: string | undefined;
   let left: string[] = [];
   return () => {
-    const unserved = [...watch.unserved(), ...watch.behind(Infinity)];
-    if (unserved.length > 0) return unserved;
     const { marketplaces, erp, broker } = world;
+    const under = Object.values(marketplaces).filter(({ underWay }) => underWay > 0).map(({ account, underWay }) => `${underWay} writes are on their way to ${account}`);
+    const unserved = [...watch.unserved(), ...watch.behind(Infinity), ...under];
+    if (unserved.length > 0) return unserved;
     const evidence = JSON.stringify([
       broker.streams.get('KV_sku')!.lastSeq, erp.acknowledged.size,
       ...Object.values(marketplaces).map(({ shop: { ledger, orders } }) => [ledger.entries.length, [...orders.values()].at(-1)?.updatedAt]),
