@@ -99,6 +99,14 @@ test('P11: one reading is enough where it cannot be older than the last write, e
   t.deepEqual(found(...undone, [14 * minute, sale('a/1', 'a', 7, 0)], [14 * minute, cancel('a/1', 'a', 7)], [20 * minute, complete('a', 20 * minute)]), []);
 });
 
+test('A2: units that a write shows once more, after they were sold, are told as what it set', t => {
+  const granted: Step[] = [[0, link('b', termsOf('set', { lifeMs: 40 * minute }))], [0, count(1, 5)], [0, intend('b', 'w', 3)], [second, answer('b', 'w', 'accepted')], [2 * second, sale('b/1', 'b', 2, 2 * second)]];
+  const found = (value: number) => told([...granted, ...[15, 26].map((n): Step => [n * minute, read('b', value, n * minute)]), [27 * minute, complete('b', 27 * minute)]]).says.filter(({ type }) => type === 'drift.found');
+  t.deepEqual(found(3), [{ type: 'drift.found', cell: 'b', shown: 3, rights: 1, asWritten: true }]);
+  t.deepEqual(found(2), [{ type: 'drift.found', cell: 'b', shown: 2, rights: 1 }]);
+  t.deepEqual(found(1), []);
+});
+
 test('P11: two readings are no evidence while orders are not complete through the second', t => {
   const steps: Step[] = [...two, [minute, read('a', 4, minute)], [12 * minute, read('a', 4, 12 * minute)], [13 * minute, complete('a', 11 * minute)]];
   t.deepEqual(told(steps).says, [{ type: 'escrow.inForce' }]);

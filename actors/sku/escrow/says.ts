@@ -52,7 +52,7 @@ function alerts(sku: string, said: Said, seq: number, at: number, correlation: s
   }
 }
 
-function drift(sku: string, { cell, seq, at, shown, rights }: Found & { cell: string }, resolvedAt?: number): Message {
+function drift(sku: string, { cell, seq, at, shown, rights, asWritten }: Found & { cell: string; asWritten?: true }, resolvedAt?: number): Message {
   const id = `drf-exposure-${sku}-${cell}-${seq}`;
   const isOver = resolvedAt !== undefined;
   return {
@@ -60,10 +60,12 @@ function drift(sku: string, { cell, seq, at, shown, rights }: Found & { cell: st
     id: `${id}:${isOver ? 'resolved' : 'open'}`,
     body: {
       id, account: cell, sku, class: 'foreign-edit', severity: 'high', version: seq, expected: rights, observed: shown, observableAt: at, detectedAt: at, repairs: 0,
-      ...(isOver ? { state: 'resolved', action: 'none', resolvedAt } : { state: 'open', action: 'counted as what the channel may sell, and lowered where that is more than exists' }),
+      ...(isOver ? { state: 'resolved', action: 'none', resolvedAt } : { state: 'open', action: `counted as what the channel may sell, and lowered where that is more than exists${asWritten ? again : ''}` }),
     },
   };
 }
+
+const again = '; it is what Plumb wrote last, so the channel, or a proxy before it, may have carried that out twice';
 
 function closed(sku: string, { debt, cause, oversold, lines }: Extract<Said, { type: 'shortfall.closed' }>, correlation: string, at: number): object {
   return {

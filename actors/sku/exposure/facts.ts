@@ -186,5 +186,11 @@ export function foreign(ledger: Ledger, id: string): Outcome {
   const shown = kind === 'gross' ? Math.max(0, suspect.value - openIn(ledger, id)) : suspect.value;
   // What was proven before it is overwritten.
   const after = { ...rest, ...(mark && mark.confirmedAt > suspect.at + marginMs && { mark }), rights: Math.max(cell.rights, shown), high: Math.max(cell.high, suspect.value) };
-  return { ledger: withCell(ledger, id, after), says: [{ type: 'drift.found', cell: id, shown: suspect.value, rights: cell.rights }] };
+  const asWritten = suspect.value === lastSet(cell) && { asWritten: true as const };
+  return { ledger: withCell(ledger, id, after), says: [{ type: 'drift.found', cell: id, shown: suspect.value, rights: cell.rights, ...asWritten }] };
+}
+
+/** What the last write was to set, if there is one to tell of. */
+function lastSet({ intent, mark, terms: { kind } }: Cell): number | undefined {
+  return intent && kind !== 'delta' ? intent.to : mark?.value;
 }

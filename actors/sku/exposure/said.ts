@@ -8,8 +8,8 @@ export type Said =
   | { type: 'shortfall.sold'; openedAt: number; cause: Cause; oversold: number; lines: { line: string; units: number }[] }
   /** With the order lines really sold beyond what exists, or none. */
   | { type: 'shortfall.closed'; openedAt: number; debt: number; cause: Cause; oversold: number; lines: { line: string; units: number }[] }
-  /** Somebody else raised the cell (P11). */
-  | { type: 'drift.found'; cell: string; shown: number; rights: number }
+  /** Somebody else raised the cell (P11); `asWritten`: to what we set last, so that it may be that write, carried out again (A2). */
+  | { type: 'drift.found'; cell: string; shown: number; rights: number; asWritten?: true }
   /** What a foreign raise brought is no debt any more. */
   | { type: 'drift.over'; cell: string; seq: number; at: number; shown: number; rights: number }
   /** A3 failed: an order came after its cell was settled without it. `lagMs` is too short. */
