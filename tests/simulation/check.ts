@@ -151,8 +151,9 @@ export class Watch {
 
   /** Debts and failed assumptions have a cause from outside: where there is none, nobody tells of them. */
   #told({ subject, data }: Stored): void {
-    const { plan: { mode, isDisturbed } } = this.#world;
-    if (mode === 'escrow' && !isDisturbed && !this.isTorn && !isExpected.test(subject)) this.blame('without cause', `${subject} ${data.toString()}`);
+    if (this.#world.plan.mode !== 'escrow' || this.isTorn || isExpected.test(subject)) return;
+    const { sku } = JSON.parse(data.toString()) as { sku: string };
+    if (!this.#world.isOutside(sku)) this.blame('without cause', `${subject} ${data.toString()}`);
   }
 
   /** Drift is told only where something changed a listing behind our back, or a write went astray. */

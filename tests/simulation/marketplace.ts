@@ -49,7 +49,8 @@ export type Operation = 'write' | 'read' | 'orders' | 'listings';
 
 /**
  * What becomes of the next call of that kind, or of all calls for so long. `before`: it never arrives. `after`: its answer
- * never does. `late`: it is carried out long after its caller has given up. `copy`: it is carried out a second time then.
+ * never does. `late`: it is carried out long after its caller has given up. `copy`: it is carried out a second time then,
+ * which keys and conditions make harmless, and an open order at a gross count; else it is one more act from outside.
  * `one`: one entry is refused in a way that may pass.
  * `revoked`: the grant is dead until somebody grants it anew.
  */
@@ -73,6 +74,10 @@ export class Marketplace {
   readonly payments: Payments;
   /** Told of each write as it is carried out, whoever waits for its answer. */
   onWrite: (sku: string, quantity: number) => void = () => {};
+  /** Told of each write that is carried out when nobody waits for it any more. */
+  onStray: () => void = () => {};
+  /** Told where the newest write of a listing is carried out again by the network, and puts units on sale once more that it had sold. */
+  onAgain: (sku: string) => void = () => {};
   /** Told of each call before it leaves; false where its process dies with it. */
   onCall: (process: Process, operation: Operation) => boolean = () => true;
   writes = 0;
@@ -86,6 +91,8 @@ export class Marketplace {
   readonly #answered = new Map<string, WriteOutcome>();
   /** When the last write of each listing is carried out, where writes are queued. */
   readonly #appliedAt = new Map<string, number>();
+  /** Signature of the last write of each listing that was carried out. */
+  readonly #newest = new Map<string, string>();
   #troubles: (Trouble & { until: number; left: number })[] = [];
   /** Orders that the list shows only from then on, epoch ms. */
   readonly #listedFrom = new Map<string, number>();
@@ -127,7 +134,7 @@ export class Marketplace {
         write: { limit: 'write', cost: 1, batch: writes }, read: { limit: 'read', cost: 1, batch: reads },
         orders: { limit: 'orders', cost: 1, batch: 1 }, listings: { limit: 'listings', cost: 1, batch: 1 },
       },
-      write: (entries, call) => this.#ask('write', call, troubled => this.#write(entries, troubled)),
+      write: (entries, call) => this.#ask('write', call, (trouble, isAgain) => this.#write(entries, trouble, isAgain)),
       read: (listings, call) => this.#ask('read', call, () => listings.map(listing => this.#read(listing))),
       orders: (cursor, call) => this.#ask('orders', call, () => this.#orders(cursor)),
       listings: (_cursor, call) => this.#ask('listings', call, () => ({ readings: [...this.shop.listings.keys()].map(sku => this.#reading(sku)!) })),
@@ -136,7 +143,7 @@ export class Marketplace {
   }
 
   /** Carries a call there and its answer back, as far as they come. */
-  #ask<T>(operation: Operation, { signal }: Call, act: (trouble: Trouble | undefined) => T): Promise<T> {
+  #ask<T>(operation: Operation, { signal }: Call, act: (trouble: Trouble | undefined, isAgain: boolean) => T): Promise<T> {
     const machine = this.#machine;
     const process = machine.current;
     this.calls += 1;
@@ -157,8 +164,12 @@ export class Marketplace {
       arrives(trouble?.kind === 'late' ? trouble.lateMs! : there, () => {
         const refusal = refusalOf(trouble);
         if (refusal) return answer(() => reject(refusal));
-        const outcome = act(trouble);
-        if (trouble?.kind === 'copy') arrives(trouble.lateMs!, () => { act(trouble); });
+        const outcome = act(trouble, false);
+        if (trouble?.kind === 'late') this.onStray();
+        if (trouble?.kind === 'copy') arrives(trouble.lateMs!, () => {
+          act(trouble, true);
+          this.onStray();
+        });
         if (trouble?.kind !== 'after' && trouble?.kind !== 'late') answer(() => resolve(outcome));
       });
     });
@@ -181,32 +192,37 @@ export class Marketplace {
     return hit;
   }
 
-  #write(entries: readonly WriteEntry[], trouble: Trouble | undefined): WriteOutcome[] {
+  #write(entries: readonly WriteEntry[], trouble: Trouble | undefined, isAgain: boolean): WriteOutcome[] {
     return entries.map((entry, n): WriteOutcome => {
       const { signature } = entry;
       if (trouble?.kind === 'one' && n === 0) return { kind: 'retry', signature, code: 'busy', message: 'this entry is busy' };
       const before = this.kind === 'swap' ? this.#answered.get(signature) : undefined;
       if (before) return before;
-      const outcome = this.#carryOut(entry);
+      const outcome = this.#carryOut(entry, isAgain);
       if (this.kind === 'swap' && outcome.kind === 'applied') this.#answered.set(signature, outcome);
       return outcome;
     });
   }
 
-  #carryOut({ listing: { sku }, quantity, signature, last }: WriteEntry): WriteOutcome {
+  #carryOut({ listing: { sku }, quantity, signature, last }: WriteEntry, isAgain: boolean): WriteOutcome {
     const listing = this.shop.listings.get(sku);
     if (!listing) return { kind: 'refused', signature, class: 'listing', code: 'unknown', message: `no listing of ${sku}` };
     if (this.kind === 'swap' && last?.quantity !== listing.quantity) return { kind: 'conflict', signature, code: 'changed', message: `quantity is ${listing.quantity}, not ${last?.quantity}` };
     if (this.kind === 'version' && last?.version !== String(listing.version)) return { kind: 'conflict', signature, code: 'version', message: `version is ${listing.version}, not ${last?.version}` };
     const { applyMs, verifyAfterMs, verifyWithinMs } = this.#terms;
-    if (applyMs === 0) {
+    const set = (): void => {
+      if (isAgain && (this.kind === 'set' || this.kind === 'queued') && this.#newest.get(sku) === signature && listing.quantity < quantity) this.onAgain(sku);
+      this.#newest.set(sku, signature);
       this.#set(sku, quantity);
+    };
+    if (applyMs === 0) {
+      set();
     } else {
       // A queue keeps the order of a listing's writes.
       const { now } = this.#machine;
       const at = Math.max(this.#appliedAt.get(sku) ?? 0, now + this.#dice.next() * applyMs);
       this.#appliedAt.set(sku, at);
-      this.#on(at - now, () => this.#set(sku, quantity));
+      this.#on(at - now, set);
     }
     if (verifyWithinMs > 0) return { kind: 'accepted', signature, verifyAfterMs, verifyWithinMs };
     return { kind: 'applied', signature, quantity, ...(this.kind === 'version' && { version: String(listing.version) }) };

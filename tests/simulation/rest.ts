@@ -139,14 +139,15 @@ export function checkComplete(world: World, watch: Watch): void {
 }
 
 /** Cases that are open for people in the end: messages that nobody understands, and in escrow what was really sold beyond what exists. */
-export async function checkTasks({ broker, machine, plan }: World, watch: Watch, isCut: () => boolean): Promise<void> {
+export async function checkTasks(world: World, watch: Watch, isCut: () => boolean): Promise<void> {
+  const { broker, machine, plan } = world;
   let answer: string | undefined;
   broker.request('control.dead', JSON.stringify({ verb: 'list' }), said => { answer = said; });
   await machine.run(machine.now + answeredWithinMs, () => answer !== undefined || isCut());
   if (answer === undefined) return watch.blame('unserved', 'nobody tells what is left for people to do');
-  const { tasks } = JSON.parse(answer) as { tasks: { task: string; body: { class: string; message?: string } }[] };
-  const allowed = ['malformed', ...(plan.mode === 'escrow' && plan.isDisturbed) || watch.isTorn ? ['shortfall', 'loss'] : []];
-  for (const { task, body } of tasks) if (!allowed.includes(body.class)) watch.blame('not healed', `${task}: ${body.class}: ${body.message}`);
+  const { tasks } = JSON.parse(answer) as { tasks: { task: string; body: { class: string; sku?: string; message?: string } }[] };
+  const isAllowed = (sku = ''): readonly string[] => ['malformed', ...(plan.mode === 'escrow' && world.isOutside(sku)) || watch.isTorn ? ['shortfall', 'loss'] : []];
+  for (const { task, body } of tasks) if (!isAllowed(body.sku).includes(body.class)) watch.blame('not healed', `${task}: ${body.class}: ${body.message}`);
 }
 
 const answeredWithinMs = 5_000;

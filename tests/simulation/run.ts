@@ -71,8 +71,9 @@ async function whole(world: World, watch: Watch): Promise<Run> {
   if (!isCut()) await checkTasks(world, watch, isCut);
   if (!isCut()) checkComplete(world, watch);
   const { verdict: { figures }, oversold } = verdictOf(world);
-  if (!isCut() && plan.mode === 'escrow' && !plan.isDisturbed) for (const sale of oversold.sales) watch.blame('sold twice', `in escrow, and nothing outside was the cause: ${JSON.stringify(sale)}`);
-  if (!isCut() && plan.mode === 'mirror') for (const sale of oversold.sales.filter(({ shown, allowed }) => shown > allowed)) watch.blame('oversold', `beyond what mirroring allows: ${JSON.stringify(sale)}`);
+  const unexplained = oversold.sales.filter(({ sku, shown, allowed }) => (plan.mode === 'mirror' ? shown > allowed : !world.isOutside(sku)));
+  if (!isCut() && plan.mode === 'escrow') for (const sale of unexplained) watch.blame('sold twice', `in escrow, and nothing outside was the cause: ${JSON.stringify(sale)}`);
+  if (!isCut() && plan.mode === 'mirror') for (const sale of unexplained) watch.blame('oversold', `beyond what mirroring allows: ${JSON.stringify(sale)}`);
   if (!isCut()) await leave(world, watch);
   const { writes, facts } = standing(world);
   return {
@@ -80,7 +81,7 @@ async function whole(world: World, watch: Watch): Promise<Run> {
     figures: {
       simulatedMs: machine.now, steps: machine.steps, operations: world.operations, facts, versions: watch.versions, writes,
       calls: Object.values(world.marketplaces).reduce((sum, { calls }) => sum + calls, 0),
-      sold: figures.unitsSold, oversold: oversold.units, unexplained: plan.mode === 'mirror' ? oversold.sales.filter(({ shown, allowed }) => shown > allowed).length : plan.isDisturbed ? 0 : oversold.units, lost: figures.lostLines.length, doubled: figures.strayLines.length,
+      sold: figures.unitsSold, oversold: oversold.units, unexplained: unexplained.reduce((units, sale) => units + sale.units, 0), lost: figures.lostLines.length, doubled: figures.strayLines.length,
       convergedMs, unservedMs: watch.unservedMs,
     },
   };

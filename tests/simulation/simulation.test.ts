@@ -8,6 +8,8 @@ import { shrink } from './shrink.ts';
 import { story } from './story.ts';
 import { World } from './world.ts';
 
+const plans = join(import.meta.dirname, 'plans');
+
 test.serial('whole nodes bring every listing to the truth, whatever happens to them, the broker and the marketplaces', async t => {
   let [sold, faults] = [0, 0];
   for (let seed = 1; seed <= 5; seed++) {
@@ -83,10 +85,18 @@ test.serial('an account that waits for its channel does not look for work meanwh
   t.true(slow < quick * 1.2, `${slow} callbacks while answers are slow, ${quick} while they are quick`);
 });
 
-const plans = join(import.meta.dirname, 'plans');
+test.serial('units that a copied write shows again are found, told as what was written, and worked off', async t => {
+  const { story, faults } = await run(5278, { plan: kept('sold-units-shown-again-by-a-copied-write.json'), tellsStory: true });
+  t.is(faults['sold units shown again'], 1);
+  const told = story.map(({ text }) => text).filter(text => text.includes('"sku":"SKU-9"'));
+  for (const what of [/exposure\.drift\.found.+"asWritten":true/, /exposure\.shortfall\.opened.+"debt":2/, /exposure\.shortfall\.closed.+"oversold":0/]) {
+    t.is(told.filter(text => what.test(text)).length, 1, String(what));
+  }
+});
+
 for (const file of readdirSync(plans)) {
   test.serial(`a plan that failed once holds: ${file}`, async t => {
-    const plan = JSON.parse(readFileSync(join(plans, file), 'utf8')) as Plan;
+    const plan = kept(file);
     t.deepEqual((await run(plan.seed, { plan })).violations, []);
   });
 }
@@ -117,4 +127,8 @@ async function caughtBy(broken: 'unfenced' | 'lossy', seeds: number): Promise<Aw
     if (result.violations.length > 0) return result;
   }
   return undefined;
+}
+
+function kept(file: string): Plan {
+  return JSON.parse(readFileSync(join(plans, file), 'utf8')) as Plan;
 }

@@ -14,7 +14,7 @@ import { adaptersOf, kinds, limits, Marketplace, terms } from './marketplace.ts'
 import { Network } from './network.ts';
 import { SimulatedNode } from './node.ts';
 import type { Level } from './node.ts';
-import { accounts, inWords, nodes, opensAt, recoversWithinMs } from './plan.ts';
+import { accounts, inWords, nodes, noticedWithinMs, opensAt, recoversWithinMs } from './plan.ts';
 import type { Act, Mode, Plan } from './plan.ts';
 import { decode } from '../../runtime/codec.ts';
 import { unescapeKey } from '../../runtime/subjects.ts';
@@ -60,6 +60,8 @@ export class World {
   readonly hits: { account: string; from: number; to: number }[] = [];
   /** Listings that something else than Plumb and buyers changed, `<account>/<sku>`, and since when, epoch ms. */
   readonly meddled = new Map<string, number>();
+  /** SKUs with units that the network put on sale once more, by carrying out an unconditional write again. */
+  readonly again = new Set<string>();
   /** When the first write of each listing was carried out, `<account>/<sku>`, epoch ms: until then it shows what an earlier tool left. */
   readonly writtenAt = new Map<string, number>();
   /** Order lines that a warehouse has asked to close, `<account>/<order>/<line>`, and those of them that it may. */
@@ -162,6 +164,11 @@ export class World {
       if (!this.writtenAt.has(`${account}/${sku}`)) this.writtenAt.set(`${account}/${sku}`, this.machine.wall);
       this.tell(account, `shows ${quantity} of ${sku}, by a write`);
     };
+    marketplace.onStray = () => this.hit(account, noticedWithinMs);
+    marketplace.onAgain = sku => {
+      this.again.add(sku);
+      this.faults['sold units shown again'] = (this.faults['sold units shown again'] ?? 0) + 1;
+    };
     marketplace.payments.onOver = ({ sku, units, isPaid }) => {
       this.tell(account, `${isPaid ? 'is paid' : 'is not paid'} for ${units} of ${sku}`);
       if (!isPaid) this.faults['payment dropped'] = (this.faults['payment dropped'] ?? 0) + 1;
@@ -235,6 +242,11 @@ export class World {
   /** What an account shows, or what of its orders is known, may be wrong for so long. */
   hit(account: string, forMs: number): void {
     this.hits.push({ account, from: this.machine.wall, to: this.machine.wall + forMs });
+  }
+
+  /** Something outside may have caused a debt of that SKU. */
+  isOutside(sku: string): boolean {
+    return this.plan.isDisturbed || this.again.has(sku);
   }
 
   /** Something else than Plumb and buyers changes a listing. */
