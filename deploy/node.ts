@@ -25,6 +25,7 @@ import { Placement } from '../runtime/placement.ts';
 import type { Unit } from '../runtime/placement.ts';
 import { Publisher } from '../runtime/publisher.ts';
 import { Readiness } from '../runtime/readiness.ts';
+import { redialDelay } from '../runtime/redial.ts';
 import { Records } from '../runtime/records.ts';
 import { RhythmWatch } from '../runtime/rhythm.ts';
 import { SourceOwner } from '../runtime/source.ts';
@@ -99,7 +100,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
     name: `plumb-${id}`,
     inboxPrefix,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 250,
+    reconnectDelayHandler: redialDelay({ waitMs: 250, jitterMs: config.nats.tls ? 1_000 : 100 }),
     // A link that died without a word is noticed within three of them.
     pingInterval: 2_000,
     maxPingOut: 2,

@@ -25,8 +25,9 @@ export const inboxPrefix = '_INBOX_cli';
 export async function connectTo(url: string, name: string, stays = false): Promise<NatsConnection> {
   const { connect } = await import('nats');
   const { accessFrom, accessOptions, AccessError } = await import('../nats/access.ts');
+  const { redialDelay } = await import('../../runtime/redial.ts');
   try {
-    const nc = await connect({ ...accessOptions(accessFrom(process.env)), servers: url.split(','), name, inboxPrefix, timeout: 3_000, reconnect: stays, maxReconnectAttempts: -1 });
+    const nc = await connect({ ...accessOptions(accessFrom(process.env)), servers: url.split(','), name, inboxPrefix, timeout: 3_000, reconnect: stays, maxReconnectAttempts: -1, reconnectDelayHandler: redialDelay({ waitMs: 2_000 }) });
     void tellRefusals(nc, line => process.stderr.write(`plumb: ${line}\n`));
     return nc;
   } catch (cause) {
