@@ -119,6 +119,13 @@ test('P11: readings that come faster than orders are complete do not put it off'
   t.deepEqual(says.filter(({ type }) => type === 'drift.found'), [{ type: 'drift.found', cell: 'a', shown: 4, rights: 2 }]);
 });
 
+test('P11: units that a cancellation puts back while orders are waited for may be sold, too', t => {
+  const sold: Step[] = [...two, [minute, sale('a/1', 'a', 1, minute)], [2 * minute, read('a', 9, 2 * minute)], [13 * minute, read('a', 9, 13 * minute)]];
+  const { ledger, says } = told([...sold, [14 * minute, cancel('a/1', 'a', 1)], [15 * minute, read('a', 10, 15 * minute)], [16 * minute, complete('a', 16 * minute)]]);
+  t.is(figures(ledger).rights['a'], 10);
+  t.deepEqual(says.filter(({ type }) => type === 'drift.found'), [{ type: 'drift.found', cell: 'a', shown: 9, rights: 2 }]);
+});
+
 test('P11: a reading that is above rights for what was sold since is none', t => {
   const steps: Step[] = [...two, [minute, sale('a/1', 'a', 1, minute)], [minute, read('a', 2, minute)], [12 * minute, read('a', 1, 12 * minute)], [13 * minute, complete('a', 13 * minute)]];
   t.deepEqual(told(steps).says, [{ type: 'escrow.inForce' }]);

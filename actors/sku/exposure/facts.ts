@@ -175,7 +175,8 @@ function ceiling({ lines }: Ledger, id: string, cell: Cell, since: number): numb
 
 /**
  * P11: two readings, at least `staleMs` apart with orders complete through both, each above what the cell may show:
- * somebody else raised it. The second one bounds its rights from now on, and what was proven before is overwritten.
+ * somebody else raised it. The second one bounds its rights from now on, or a higher one since, as a cancellation may have
+ * put units back between them; and what was proven before is overwritten.
  */
 export function foreign(ledger: Ledger, id: string): Outcome {
   const cell = ledger.cells[id]!;
@@ -183,9 +184,10 @@ export function foreign(ledger: Ledger, id: string): Outcome {
   if (!suspect || suspect.at - suspect.since < staleMs + marginMs || cell.through < suspect.at + marginMs) return { ledger, says: [] };
   const { suspect: _judged, mark, ...rest } = cell;
   if (suspect.value <= (suspect.most ?? ceiling(ledger, id, cell, suspect.since))) return { ledger: withCell(ledger, id, changed<Cell>(cell, { suspect: undefined })), says: [] };
-  const shown = kind === 'gross' ? Math.max(0, suspect.value - openIn(ledger, id)) : suspect.value;
+  const last = cell.reading && cell.reading.at > suspect.at ? Math.max(suspect.value, cell.reading.value) : suspect.value;
+  const shown = kind === 'gross' ? Math.max(0, last - openIn(ledger, id)) : last;
   // What was proven before it is overwritten.
-  const after = { ...rest, ...(mark && mark.confirmedAt > suspect.at + marginMs && { mark }), rights: Math.max(cell.rights, shown), high: Math.max(cell.high, suspect.value) };
+  const after = { ...rest, ...(mark && mark.confirmedAt > suspect.at + marginMs && { mark }), rights: Math.max(cell.rights, shown), high: Math.max(cell.high, last) };
   const asWritten = suspect.value === lastSet(cell) && { asWritten: true as const };
   return { ledger: withCell(ledger, id, after), says: [{ type: 'drift.found', cell: id, shown: suspect.value, rights: cell.rights, ...asWritten }] };
 }
