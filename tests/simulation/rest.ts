@@ -81,7 +81,7 @@ export function settling(world: World, watch: Watch): () => string[] {
   };
 }
 
-/** In escrow channels together show no more than exists, and each has a right to exactly what it shows (I7). */
+/** In escrow channels together show no more than exists, and each has a right to exactly what it shows (I7), and nothing is waited for. */
 function tooMuch({ plan, marketplaces, erp, broker }: World, { isTorn }: Watch): string[] {
   const shops = Object.values(marketplaces);
   const supply = new Map(erp.supply.map(book => [book.sku, book.supply]));
@@ -102,6 +102,8 @@ function tooMuch({ plan, marketplaces, erp, broker }: World, { isTorn }: Watch):
     return [
       ...(all > Math.max(0, left) ? [`${all} of ${sku} are on sale, and ${left} are left: ${shown.map(pair => pair.join(' ')).join(', ')}`] : []),
       ...Object.entries(cells ?? {}).filter(([, { intent }]) => intent !== undefined).map(([account]) => `a write of ${sku} to ${account} is in doubt`),
+      // A clock that was ahead asks for readings of a time that is yet to come.
+      ...Object.entries(cells ?? {}).filter(([, { ask }]) => ask !== undefined).map(([account]) => `${account} is to be read for ${sku}`),
       ...shown.filter(pair => !isRight(...pair)).map(([account, units]) => `${account} shows ${units} of ${sku} and has a right to ${cells?.[account]?.rights}`),
     ];
   });
