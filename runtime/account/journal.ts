@@ -38,6 +38,9 @@ export interface Attempt {
   at: number;
 }
 
+/** An entry of the dead-letter journal. */
+interface Last { id: string; resolved: boolean }
+
 export class AccountJournal {
   readonly #account: string;
   readonly #node: string;
@@ -46,6 +49,8 @@ export class AccountJournal {
   /** Told so far: several may come in one millisecond. */
   #controls = 0;
   readonly #underway = new Set<Promise<void>>();
+  /** What people are told of one thing goes one after the other, or that it is over overtakes that it is so. By subject. */
+  readonly #people = new Map<string, Promise<unknown>>();
   readonly #stopped = Promise.withResolvers<void>();
   #isStopped = false;
 
@@ -91,10 +96,9 @@ export class AccountJournal {
 
   /** Tells people of what lasts, once: not again while the last that they were told of it is open, by whichever owner. */
   stands(effect: PublishEffect): void {
-    this.#inBackground(this.#untilStored(effect.id, async () => {
-      const last = await this.#lastDead(subjectOf(effect.to));
+    this.#toPeople(effect.to, effect.id, async last => {
       if (last === undefined || last.resolved) await perform(this.#publisher, [effect]);
-    }));
+    });
   }
 
   /** Tells people of a failure, once: not again what is the last that was told of the same thing. */
@@ -102,20 +106,19 @@ export class AccountJournal {
     const id = `dead:${kind}:${this.#account}:${sku}:${code}:${signature ?? ''}`;
     const to = ['dead', kind.replaceAll(' ', '-'), this.#account, sku];
     const body = { class: kind, account: this.#account, sku, code, message, heals, at: Date.now(), ...(signature !== undefined && { signature }) };
-    this.#inBackground(this.#untilStored(id, async () => {
-      if ((await this.#lastDead(subjectOf(to)))?.id !== id) await perform(this.#publisher, [{ to, id, body }]);
-    }));
+    this.#toPeople(to, id, async last => {
+      if (last?.id !== id) await perform(this.#publisher, [{ to, id, body }]);
+    });
   }
 
   /** What people were told of is over: the last entry of that class and name is resolved, if it is not. */
   healed(kind: string, name: string, by: string, how = 'healed'): void {
     const to = ['dead', kind, this.#account, name];
-    this.#inBackground(this.#untilStored(`healed:${kind}:${this.#account}:${name}`, async () => {
-      const last = await this.#lastDead(subjectOf(to));
+    this.#toPeople(to, `healed:${kind}:${this.#account}:${name}`, async last => {
       if (last === undefined || last.resolved) return;
       const body = { class: kind, account: this.#account, resolved: true, how, by, at: Date.now() };
       await perform(this.#publisher, [{ to, id: `${last.id}:resolved`, body }]);
-    }));
+    });
   }
 
   /** What a person made of the whole account: beside its attempts, under a name that no SKU has. */
@@ -152,7 +155,19 @@ export class AccountJournal {
     });
   }
 
-  async #lastDead(subject: string): Promise<{ id: string; resolved: boolean } | undefined> {
+  /** @param tell given what people were told last of the same thing */
+  #toPeople(to: PublishEffect['to'], id: string, tell: (last: Last | undefined) => Promise<void>): void {
+    const subject = subjectOf(to);
+    const before = this.#people.get(subject);
+    const told = (async () => {
+      await before?.catch(() => undefined);
+      await this.#untilStored(id, async () => tell(await this.#lastDead(subject)));
+    })().finally(() => { if (this.#people.get(subject) === told) this.#people.delete(subject); });
+    this.#people.set(subject, told);
+    this.#inBackground(told);
+  }
+
+  async #lastDead(subject: string): Promise<Last | undefined> {
     const last = await lastMessage(this.#publisher, streams.dead, subject);
     if (last?.data === undefined) return undefined;
     const { id, resolved = false } = JSON.parse(last.data.toString()) as { id: string; resolved?: boolean };
