@@ -79,6 +79,8 @@ export class Placement {
   readonly #failed = new Map<string, { restMs: number; until: number }>();
   /** Since when units that should be ours wait for their owner, monotonic ms. */
   readonly #awaited = new Map<string, number>();
+  /** Units that should be ours, by the nodes that could have them, as they were last. */
+  #ours: { takers: string; ids: ReadonlySet<string> } | undefined;
   readonly #ready: Promise<unknown>;
   #timer: NodeJS.Timeout | undefined;
   #leaving = false;
@@ -121,8 +123,7 @@ export class Placement {
 
   /** Ids of the units that should be worked on here by now, and are not. */
   get owed(): string[] {
-    const { takers } = this.#membership;
-    return [...this.#units.keys()].filter(id => ownerOf(id, takers) === this.#node && this.#held.get(id)?.failed !== false);
+    return [...this.#wanted(this.#membership.takers)].filter(id => this.#held.get(id)?.failed !== false);
   }
 
   /**
@@ -133,13 +134,14 @@ export class Placement {
   settle(): void {
     if (this.#leaving) return;
     const { live, takers, steady } = this.#membership;
+    const ours = this.#wanted(takers);
     for (const unit of this.#units.values()) {
       if (this.#busy.size >= maxChanging) return;
       if (this.#busy.has(unit.id)) continue;
       const held = this.#held.get(unit.id);
       if (held && this.#isTaken(unit, held)) this.#change(unit, () => this.#drop(unit));
       if (!steady || this.#busy.has(unit.id)) continue;
-      const wanted = ownerOf(unit.id, takers) === this.#node;
+      const wanted = ours.has(unit.id);
       if (held || !wanted) this.#awaited.delete(unit.id);
       if (held && (!wanted || held.failed)) this.#change(unit, () => this.#release(unit));
       else if (!held && wanted && this.#isFree(unit, live)) this.#change(unit, () => this.#take(unit));
@@ -180,6 +182,13 @@ export class Placement {
       for (const outcome of outcomes) if (outcome.status === 'rejected') this.#log.warn({ err: outcome.reason as unknown }, 'unit could not be handed over');
     }
     await Promise.all(this.#readers.map(reader => reader.stop()));
+  }
+
+  /** Ids of the units that should be ours, hashed anew only where other nodes can be given units. */
+  #wanted(takers: readonly string[]): ReadonlySet<string> {
+    const among = JSON.stringify(takers);
+    if (this.#ours?.takers !== among) this.#ours = { takers: among, ids: new Set([...this.#units.keys()].filter(id => ownerOf(id, takers) === this.#node)) };
+    return this.#ours.ids;
   }
 
   #rest(id: string, isItsFault = true): void {
