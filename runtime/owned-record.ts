@@ -43,14 +43,15 @@ export class OwnedRecord<T> {
   }
 
   async #save(value: T): Promise<Saved> {
-    const text = JSON.stringify(value);
+    let sent: Uint8Array = new Uint8Array();
     while (!this.#lost) {
       try {
-        this.#revision = await this.#records.put(this.#subject, value, this.#revision);
+        this.#revision = await this.#records.put(this.#subject, value, this.#revision, undefined, data => { sent = data; });
         this.#sent = [];
         return 'stored';
       } catch (error) {
         if (!(error instanceof PublishError)) throw error;
+        const text = Buffer.from(sent).toString();
         if (error.isUnknown) this.#sent = [...this.#sent, text].slice(-sentMax);
         const stored = await this.#records.read<T>(this.#subject).catch(() => undefined);
         if (!stored || stored.revision === this.#revision) return 'unsure';

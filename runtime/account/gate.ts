@@ -29,11 +29,14 @@ export function gated(adapter: ChannelAdapter, account: string, isLive: (sku: st
 
 /** An object with some of its members replaced; the others run on the object itself, private fields and all. */
 export function standIn<T extends object>(of: T, changed: Partial<T>): T {
+  const bound = new WeakMap<object, unknown>();
   return new Proxy({} as T, {
     get(_, name) {
       if (Object.hasOwn(changed, name)) return Reflect.get(changed, name) as unknown;
       const value = Reflect.get(of, name, of) as unknown;
-      return typeof value === 'function' ? value.bind(of) as unknown : value;
+      if (typeof value !== 'function') return value;
+      if (!bound.has(value)) bound.set(value, value.bind(of));
+      return bound.get(value);
     },
     has: (_, name) => Reflect.has(of, name),
   });
