@@ -6,12 +6,16 @@ export function lookup<T>(map: Readonly<Record<string, T>>, key: string): T | un
 
 /** Sets a key in place. */
 export function put<T>(map: Record<string, T>, key: string, value: T): void {
-  Object.defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
+  // The one key that assigning does not set.
+  if (key === '__proto__') Object.defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
+  else map[key] = value;
 }
 
 /** In one order, whatever order they came in: what follows from them must not depend on where they were stored. */
 export function inOrder<T>(map: Readonly<Record<string, T>>): [key: string, value: T][] {
-  return Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(map);
+  for (let n = 1; n < entries.length; n++) if (entries[n - 1]![0] > entries[n]![0]) return entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries;
 }
 
 /** A copy without these keys, or the map itself where it has none of them. */

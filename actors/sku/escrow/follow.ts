@@ -14,7 +14,7 @@ import { unsentCode } from '../protocol.ts';
 import type { ChannelFact, Outlet, Place, SkuFact, Stock } from '../protocol.ts';
 import type { Sign } from '../debounce.ts';
 import { asking, isBlocked, planned } from './acts.ts';
-import { accountOf, exposureOf, isClosed, ledgerOf, lineOf, supplyOf } from './ledger.ts';
+import { accountOf, exposureOf, isClosed, ledgerOf, lineOf, linesOf, shipOf, supplyOf } from './ledger.ts';
 import { isProven, relisted, withCells } from './mode.ts';
 import { isOver, unknownTo } from './waiting.ts';
 
@@ -48,7 +48,7 @@ export function follow(before: Exposed, after: Exposed, fact: SkuFact | undefine
   const supply = supplyOf(after);
   const waiting = supply === undefined ? undefined : waitingOf(before, after, exposure, fact, place, ledger, supply);
   if (supply !== undefined) tell({ type: 'supply.stated', quantity: supply + (waiting?.lag ?? 0), counted: fact?.type === 'stock.counted' });
-  ledger = { ...ledger, lines: ledgerOf(after, exposureOf(ledger, exposure), settings).lines };
+  ledger = { ...ledger, lines: linesOf(after, shipOf(ledger)) };
 
   const plan = planned(mayUnblock(fact) ? unblocked(after) : after, ledger, place, sign);
   says.push(...plan.says);

@@ -29,22 +29,38 @@ function asSet(terms: Terms): Terms {
 
 /** @param exposure of the stock itself, or of what it was before a fact */
 export function ledgerOf(stock: Stock, exposure: Exposure, settings: ExposureSettings | undefined): Ledger {
-  const { inForceSince, shortfall, recovery, ship = {}, waiting } = exposure;
+  const { inForceSince, shortfall, recovery, ship, waiting } = exposure;
   const cells: Record<string, Cell> = {};
   for (const [account, { ask: _ask, wants: _wants, weak, ...cell }] of inOrder(exposure.cells)) {
     const terms = termsOf(stock, settings, account);
     cells[account] = { ...cell, terms: weak ? asSet(terms) : terms };
   }
   const units = known(stock);
-  const lines: Ledger['lines'] = {};
-  for (const id in stock.lines) lines[id] = lineOf(id, stock.lines[id]!, lookup(ship, id));
   return {
-    cells, lines, mode: 'escrow',
+    cells, lines: linesOf(stock, ship), mode: 'escrow',
     ...(units !== undefined && { count: { version: 0, quantity: units + soldOf(stock) + (waiting?.lag ?? 0), imported: {} } }),
     ...(inForceSince !== undefined && { inForceSince }),
     ...(shortfall && { shortfall }),
     ...(recovery && { recovery }),
   };
+}
+
+/** @param ship of the ledger that the lines are for */
+export function linesOf(stock: Stock, ship: Exposure['ship'] = {}): Ledger['lines'] {
+  const lines: Ledger['lines'] = {};
+  for (const id in stock.lines) lines[id] = lineOf(id, stock.lines[id]!, lookup(ship, id));
+  return lines;
+}
+
+/** Open lines that a warehouse asked to close; undefined where there are none. */
+export function shipOf({ lines }: Ledger): Exposure['ship'] {
+  const ship: NonNullable<Exposure['ship']> = {};
+  for (const id of Object.keys(lines).filter(line => isAsked(lines[line]!)).sort()) ship[id] = lines[id]!.permitted ? 'permitted' : 'asked';
+  return Object.keys(ship).length > 0 ? ship : undefined;
+}
+
+function isAsked({ asked, closed, cancelled, units }: LedgerLine): boolean {
+  return asked === true && !closed && cancelled < units;
 }
 
 /** What a ledger says of it goes back to where it is kept. */
@@ -55,12 +71,11 @@ export function exposureOf(ledger: Ledger, before: Exposure): Exposure {
     const { ask, wants, weak } = lookup(before.cells, account) ?? {};
     cells[account] = { ...cell, ...(ask !== undefined && { ask }), ...(wants !== undefined && { wants }), ...(weak && { weak }) };
   }
-  const ship: NonNullable<Exposure['ship']> = {};
-  for (const [id, line] of inOrder(ledger.lines)) if (line.asked && !line.closed && line.cancelled < line.units) ship[id] = line.permitted ? 'permitted' : 'asked';
+  const ship = shipOf(ledger);
   return {
     ...rest,
     cells,
-    ...(Object.keys(ship).length > 0 && { ship }),
+    ...(ship && { ship }),
     ...(ledger.inForceSince !== undefined && { inForceSince: ledger.inForceSince }),
     ...(ledger.shortfall && { shortfall: ledger.shortfall }),
     ...(ledger.recovery && { recovery: ledger.recovery }),
