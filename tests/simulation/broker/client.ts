@@ -94,17 +94,16 @@ export class Client {
     if (this.#subscriptions.has(sid)) return;
     const subscription: Subscription = { subject, queue, deliver: (told, reply, headers, data) => {
       const to = reply === '' ? sid : `${sid} ${reply}`;
-      this.#send(headers.length === 0
-        ? Buffer.concat([Buffer.from(`MSG ${told} ${to} ${data.length}\r\n`), data, crlf])
-        : Buffer.concat([Buffer.from(`HMSG ${told} ${to} ${headers.length} ${headers.length + data.length}\r\n`), headers, data, crlf]));
+      if (headers.length === 0) this.#send(Buffer.from(`MSG ${told} ${to} ${data.length}\r\n`), data, crlf);
+      else this.#send(Buffer.from(`HMSG ${told} ${to} ${headers.length} ${headers.length + data.length}\r\n`), headers, data, crlf);
     } };
     this.#subscriptions.set(sid, subscription);
     this.#broker.subscribe(subscription);
   }
 
-  #send(data: Buffer): void {
+  #send(...pieces: Buffer[]): void {
     if (this.#isOver) return;
-    this.#unsent.push(data);
+    this.#unsent.push(...pieces);
     this.#broker.dirty(this);
   }
 }

@@ -19,3 +19,39 @@ export function matcher(pattern: string): (subject: string) => boolean {
 export function isWild(pattern: string): boolean {
   return pattern.split('.').some(token => token === '*' || token === '>');
 }
+
+/** Things by their patterns. Only those are tested whose patterns begin as the subject does. */
+export class Patterns<T> {
+  readonly #things = new Map<T, { first: string; takes: (subject: string) => boolean }[]>();
+  /** Those whose patterns may begin so, in the order they came in. */
+  readonly #near = new Map<string, readonly T[]>();
+
+  get things(): Iterable<T> {
+    return this.#things.keys();
+  }
+
+  set(thing: T, patterns: readonly string[]): void {
+    this.#things.set(thing, patterns.map(pattern => ({ first: firstOf(pattern), takes: matcher(pattern) })));
+    this.#near.clear();
+  }
+
+  delete(thing: T): void {
+    if (this.#things.delete(thing)) this.#near.clear();
+  }
+
+  /** Those that take the subject, in the order they came in. */
+  of(subject: string): T[] {
+    const first = firstOf(subject);
+    let near = this.#near.get(first);
+    if (!near) {
+      near = [...this.#things].filter(([, patterns]) => patterns.some(pattern => pattern.first === first || isWild(pattern.first))).map(([thing]) => thing);
+      this.#near.set(first, near);
+    }
+    return near.filter(thing => this.#things.get(thing)!.some(({ takes }) => takes(subject)));
+  }
+}
+
+function firstOf(subject: string): string {
+  const end = subject.indexOf('.');
+  return end === -1 ? subject : subject.slice(0, end);
+}

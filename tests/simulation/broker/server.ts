@@ -9,7 +9,7 @@ import { answer } from './api.ts';
 import { Client } from './client.ts';
 import { Consumer } from './consumer.ts';
 import type { ConsumerConfig } from './consumer.ts';
-import { isWild, matcher } from './match.ts';
+import { isWild, Patterns } from './match.ts';
 import { Stream } from './stream.ts';
 import type { Broken, Stored, StreamConfig } from './stream.ts';
 
@@ -43,7 +43,8 @@ export class Broker implements Listener {
   readonly #dice: Dice;
   readonly #clients = new Map<Peer, Client>();
   readonly #plain = new Map<string, Set<Subscription>>();
-  readonly #wild = new Map<Subscription, (subject: string) => boolean>();
+  readonly #wild = new Patterns<Subscription>();
+  readonly #takers = new Patterns<Stream>();
   readonly #dirty = new Set<Client>();
   /** Bytes before consumers ask whether readers keep up. */
   readonly #window: number;
@@ -62,7 +63,7 @@ export class Broker implements Listener {
 
   /** Subjects that somebody listens to, once for each who does. */
   get listening(): string[] {
-    return [...this.#wild.keys(), ...[...this.#plain.values()].flatMap(set => [...set])].map(({ subject }) => subject);
+    return [...this.#wild.things, ...[...this.#plain.values()].flatMap(set => [...set])].map(({ subject }) => subject);
   }
 
   /** Ends as by SIGKILL: connections break, consumers in memory are gone, streams stay as they are on disk. */
@@ -123,7 +124,7 @@ export class Broker implements Listener {
   subscribe(subscription: Subscription): void {
     const { subject } = subscription;
     if (isWild(subject)) {
-      this.#wild.set(subscription, matcher(subject));
+      this.#wild.set(subscription, [subject]);
     } else {
       const set = this.#plain.get(subject);
       if (set) set.add(subscription);
@@ -169,13 +170,13 @@ export class Broker implements Listener {
   }
 
   streamOf(subject: string): Stream | undefined {
-    for (const stream of this.streams.values()) if (stream.isOurs(subject)) return stream;
-    return undefined;
+    return this.#takers.of(subject)[0];
   }
 
   addStream(config: StreamConfig): Stream {
     const stream = new Stream(config, this.machine.wall, this.#broken);
     this.streams.set(config.name, stream);
+    this.#takers.set(stream, config.subjects);
     return stream;
   }
 
@@ -242,20 +243,22 @@ export class Broker implements Listener {
 
   /** @returns whether anybody listens */
   #route(subject: string, reply: string, headers: Buffer, data: Buffer): boolean {
-    const listeners = [...this.#plain.get(subject) ?? []];
-    for (const [subscription, takes] of this.#wild) if (takes(subject)) listeners.push(subscription);
-    return this.#hand(listeners, subject, reply, headers, data);
+    return this.#hand([...this.#plain.get(subject) ?? [], ...this.#wild.of(subject)], subject, reply, headers, data);
   }
 
   #hand(listeners: Iterable<Subscription>, subject: string, reply: string, headers: Buffer, data: Buffer): boolean {
-    const queues = new Map<string, Subscription[]>();
+    let queues: Map<string, Subscription[]> | undefined;
     let isTold = false;
     for (const subscription of listeners) {
       isTold = true;
-      if (subscription.queue === undefined) subscription.deliver(subject, reply, headers, data);
-      else queues.set(subscription.queue, [...queues.get(subscription.queue) ?? [], subscription]);
+      if (subscription.queue === undefined) {
+        subscription.deliver(subject, reply, headers, data);
+      } else {
+        queues ??= new Map();
+        queues.set(subscription.queue, [...queues.get(subscription.queue) ?? [], subscription]);
+      }
     }
-    for (const members of queues.values()) members[this.#dice.between(0, members.length - 1)]!.deliver(subject, reply, headers, data);
+    for (const members of queues?.values() ?? []) members[this.#dice.between(0, members.length - 1)]!.deliver(subject, reply, headers, data);
     return isTold;
   }
 

@@ -43,7 +43,6 @@ export class Stream {
   readonly config: StreamConfig;
   readonly created: number;
   readonly watchers = new Set<Watcher>();
-  readonly isOurs: (subject: string) => boolean;
   /** By sequence less one; a hole where one is gone. */
   #messages: (Stored | undefined)[] = [];
   readonly #bySubject = new Map<string, number[]>();
@@ -62,8 +61,6 @@ export class Stream {
     this.config = config;
     this.#broken = broken;
     this.created = now;
-    const tests = config.subjects.map(matcher);
-    this.isOurs = subject => tests.some(test => test(subject));
   }
 
   get lastSeq(): number {
