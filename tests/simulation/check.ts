@@ -24,6 +24,8 @@ interface Book { journal: Incoming[]; /** Messages folded so far. */ folded: num
 /** A message is applied within, while nothing is disturbed, ms. */
 const appliedWithinMs = 10_000;
 const lookEveryMs = 1_000;
+/** What one node each is to hold. */
+const units = [...Array.from({ length: partitionCount }, (_, n) => `sku.${n}`), ...accounts.map(account => `account.${account}`), 'source.erp'];
 /** What is told of escrow whatever happens. */
 const isExpected = /^exposure\.(mode\.changed|escrow\.inForce|write\.lapsed|ship\.permitted)\./;
 /** What nodes report of the world around them, and of promises that are too tight for it. */
@@ -69,22 +71,26 @@ export class Watch {
 
   /** What is not served, in words; empty where everything is. */
   unserved(): string[] {
-    const { nodes } = this.#world;
     const owners = new Map<string, string[]>();
-    for (const { id, running } of nodes) {
+    for (const { id, running } of this.#world.nodes) {
       const { partitions = [], accounts: held = [], sources = [] } = (running?.figures() ?? {}) as { partitions?: number[]; accounts?: string[]; sources?: string[] };
-      for (const unit of [...partitions.map(number => `sku.${number}`), ...held.map(name => `account.${name}`), ...sources.map(name => `source.${name}`)]) {
-        owners.set(unit, [...owners.get(unit) ?? [], id]);
-      }
+      const own = (unit: string): void => {
+        const others = owners.get(unit);
+        if (others) others.push(id);
+        else owners.set(unit, [id]);
+      };
+      for (const number of partitions) own(`sku.${number}`);
+      for (const name of held) own(`account.${name}`);
+      for (const name of sources) own(`source.${name}`);
     }
-    const units = [...Array.from({ length: partitionCount }, (_, n) => `sku.${n}`), ...accounts.map(account => `account.${account}`), 'source.erp'];
     return units.filter(unit => owners.get(unit)?.length !== 1).map(unit => `${unit} is held by ${owners.get(unit)?.join(' and ') ?? 'nobody'}`);
   }
 
   /** SKUs whose record has not applied a message that came before that time, epoch ms. */
   behind(before: number): string[] {
-    return [...this.books].flatMap(([sku, { journal, applied }]) => {
-      const waiting = journal.find(({ seq }) => seq > applied);
+    return [...this.books].flatMap(([sku, book]) => {
+      const { journal, applied } = book;
+      const waiting = journal[firstBehind(book)];
       return waiting && waiting.at < before ? [`${sku} has applied ${applied}, and ${waiting.seq} came ${Math.round((this.#world.machine.wall - waiting.at) / 1_000)} s ago`] : [];
     });
   }
@@ -133,14 +139,13 @@ export class Watch {
     const record = JSON.parse(text) as ActorRecord;
     for (const { id, to } of record.outbox) this.asked.set(id, to.join('.'));
     const { applied } = record;
-    const bytes = JSON.stringify({ ...record, outbox: [] });
+    const bytes = record.outbox.length === 0 ? text : JSON.stringify({ ...record, outbox: [] });
     if (record.quarantined) return this.blame('quarantine', `${sku}: ${record.quarantined.error}`);
     if (applied < book.applied) return this.blame('reordered', `${sku}: a record that has applied ${applied} was stored after one that has ${book.applied}`);
     if (applied === book.applied && book.bytes !== '' && bytes !== book.bytes) return this.blame('doubled', `${sku}: two records end at ${applied} and differ\n  ${book.bytes}\n  ${bytes}`);
     book.applied = applied;
     book.bytes = bytes;
-    const end = book.journal.findIndex(({ seq }) => seq > applied);
-    const messages = book.journal.slice(book.folded, end === -1 ? undefined : end);
+    const messages = book.journal.slice(book.folded, firstBehind(book));
     book.folded += messages.length;
     const next = fold(this.#kind, book.hot, messages);
     if (next?.poison) return this.blame('quarantine', `${sku}: ${next.poison.message}`);
@@ -180,4 +185,11 @@ export class Watch {
     const behind = calmMs < recoversWithinMs + appliedWithinMs ? [] : this.behind(machine.wall - appliedWithinMs);
     if (behind.length > 0) this.blame('stalled', behind.slice(0, 4).join('; '));
   }
+}
+
+/** Where the messages begin that the record has not applied; what is folded it has. */
+function firstBehind({ journal, folded, applied }: Book): number {
+  let n = folded;
+  while (n < journal.length && journal[n]!.seq <= applied) n++;
+  return n;
 }

@@ -19,6 +19,9 @@ const together = 128;
 /** As Node has it: a longer timer is one of 1 ms. */
 const longestMs = 2 ** 31 - 1;
 
+/** Why a signal ended whose time was over: most come too late for anybody to ask. */
+const timedOut = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+
 const { resolve } = createRequire(import.meta.url);
 /** Makers of ids; the services package has one of its own. They are begun anew with each machine. */
 const makers = [nuid, (createRequire(resolve('@nats-io/services'))('@nats-io/nuid') as { nuid: typeof nuid }).nuid];
@@ -198,7 +201,7 @@ export class Machine {
     AbortSignal.timeout = ms => {
       const controller = new AbortController();
       // Held back by nobody: not a timer that could leak.
-      this.#add({ at: this.now + ms, process: this.#current, run: () => controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError')), isTimer: false });
+      this.#add({ at: this.now + ms, process: this.#current, run: () => controller.abort(timedOut), isTimer: false });
       return controller.signal;
     };
     Object.assign(crypto, { getRandomValues: bytes, randomUUID: () => Buffer.from(bytes(new Uint8Array(16))).toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') });

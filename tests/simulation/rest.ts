@@ -5,8 +5,10 @@ import { statement } from '../../deploy/demo/records.ts';
 import { replay } from '../../deploy/demo/replay.ts';
 import { unpackStock } from '../../actors/sku/packing.ts';
 import type { PackedStock } from '../../actors/sku/packing.ts';
+import type { Stock } from '../../actors/sku/protocol.ts';
 import type { ActorRecord } from '../../runtime/actor.ts';
 import { skuRecordSubject } from '../../runtime/subjects.ts';
+import type { Stored } from './broker/stream.ts';
 import { terms } from './marketplace.ts';
 import { opensAt } from './plan.ts';
 import type { World } from './world.ts';
@@ -31,7 +33,7 @@ export function verdictOf(world: World): Standpoint {
     }])),
     supply: erp.supply,
     records: [...records.all()].filter(({ subject, data }) => !subject.includes('._') && data.length > 0)
-      .map(({ data }) => statement(unpackStock((JSON.parse(data.toString()) as ActorRecord<PackedStock>).context))),
+      .map(message => statement(stockOf(message))),
     // Until the doors open, channels show what an earlier tool left.
     faults: [...hits, { account: '*', from: 0, to: openedAt }],
     from: openedAt,
@@ -45,6 +47,17 @@ export function verdictOf(world: World): Standpoint {
     return isLeft || (since !== undefined && since <= at);
   };
   return { verdict: judge(evidence), oversold: oversold(moments, staleMs, evidence.faults, isMeddled, seenBefore(ledgers)) };
+}
+
+/** Records are looked at again and again, and most have not changed meanwhile. */
+const unpacked = new WeakMap<Stored, Stock>();
+
+function stockOf(record: Stored): Stock {
+  const known = unpacked.get(record);
+  if (known) return known;
+  const stock = unpackStock((JSON.parse(record.data.toString()) as ActorRecord<PackedStock>).context);
+  unpacked.set(record, stock);
+  return stock;
 }
 
 /** What is not as it should be in the end, in words. */
@@ -98,7 +111,7 @@ function tooMuch({ plan, marketplaces, erp, broker }: World, { isTorn }: Watch):
     };
     const all = shown.reduce((sum, [, units]) => sum + units, 0);
     const record = broker.streams.get('KV_sku')!.last(skuRecordSubject(sku));
-    const cells = record && unpackStock((JSON.parse(record.data.toString()) as ActorRecord<PackedStock>).context).exposure?.cells;
+    const cells = record && stockOf(record).exposure?.cells;
     return [
       ...(all > Math.max(0, left) ? [`${all} of ${sku} are on sale, and ${left} are left: ${shown.map(pair => pair.join(' ')).join(', ')}`] : []),
       ...Object.entries(cells ?? {}).filter(([, { intent }]) => intent !== undefined).map(([account]) => `a write of ${sku} to ${account} is in doubt`),

@@ -272,10 +272,12 @@ export class World {
   }
 
   #log(node: string, level: Level, message: string, about: Record<string, unknown>): void {
+    const isComplaint = level === 'error' || level === 'fatal';
+    if (!isComplaint && !this.#tellsStory) return;
     const { err, ...rest } = about;
     const text = `${message}${err === undefined ? '' : `: ${(err as Error).message}`} ${JSON.stringify(rest)}`;
     this.tell(node, `${level}: ${text}`);
-    if (level === 'error' || level === 'fatal') this.complaints.push({ at: this.machine.now, who: node, text: err instanceof Error && err.stack ? `${text}\n${err.stack}` : text });
+    if (isComplaint) this.complaints.push({ at: this.machine.now, who: node, text: err instanceof Error && err.stack ? `${text}\n${err.stack}` : text });
   }
 
   /** Two runs of the same seed come to the same number. */
