@@ -91,5 +91,9 @@ export function headerBlock(): MsgHdrs {
 
 /** Line breaks end a header, spaces at its ends are cut off, halves of characters are lost: `%` and four digits each. */
 function headerText(text: string): string {
+  if (plain.test(text)) return text;
   return text.replaceAll(/[%\p{Cc}\p{Surrogate}]|^\s|\s$/gu, character => `%${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
+
+/** ASCII that can be seen, but for `%`: nearly all. */
+const plain = /^[!-$&-~]*$/;

@@ -29,12 +29,16 @@ export const streams = {
  * @throws {RangeError} for an empty key, one with a lone surrogate, or one of more than 200 escaped characters
  */
 export function escapeKey(key: string): string {
+  if (plain.test(key)) return key;
   if (key === '') throw new RangeError('key is empty');
   if (!key.isWellFormed()) throw new RangeError(`key ${JSON.stringify(key)} is not well-formed Unicode`);
   const escaped = encodeURIComponent(key).replaceAll(/[.!~*'()]|^_/g, hexEscape).replaceAll('%', '=');
   if (escaped.length > 200) throw new RangeError(`key ${JSON.stringify(key.slice(0, 40))}… is too long: ${escaped.length} escaped characters, 200 at most`);
   return escaped;
 }
+
+/** Keys that are their own token: nearly all. */
+const plain = /^[A-Za-z0-9-][A-Za-z0-9_-]{0,199}$/;
 
 export function unescapeKey(token: string): string {
   return decodeURIComponent(token.replaceAll('=', '%'));
