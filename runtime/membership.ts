@@ -147,7 +147,9 @@ export class Membership {
   }
 
   #names(which: (member: Heard) => boolean): string[] {
-    return [...this.#heard].filter(([, member]) => which(member)).map(([name]) => name).sort();
+    const names: string[] = [];
+    for (const [name, member] of this.#heard) if (which(member)) names.push(name);
+    return names.sort();
   }
 
   #alive(member: Heard): boolean {

@@ -29,6 +29,8 @@ export function createChannelMachine(account: string, { failuresMax, restMs, pro
     guards: {
       tooMany: ({ context }) => context.failures + 1 >= failuresMax,
       frozen: ({ context }) => context.frozen !== undefined,
+      // Of most calls there is nothing to tell.
+      blamed: ({ context: { failures, reason, unauthorised } }) => failures > 0 || reason !== undefined || unauthorised !== undefined,
     },
   }).createMachine({
     id: 'channel',
@@ -61,7 +63,7 @@ export function createChannelMachine(account: string, { failuresMax, restMs, pro
         tags: ['write', 'read'],
         entry: 'clear',
         on: {
-          'call.succeeded': { actions: 'clear' },
+          'call.succeeded': { guard: 'blamed', actions: 'clear' },
           'call.failed': [{ guard: 'tooMany', target: 'resting', actions: 'blame' }, { actions: 'blame' }],
         },
       },
