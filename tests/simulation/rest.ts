@@ -21,12 +21,11 @@ const staleMs = 50_000;
 
 export interface Standpoint { verdict: Verdict; oversold: Oversold }
 
-/** What the referee says, and what was oversold so far. */
-export function verdictOf(world: World): Standpoint {
-  const { marketplaces, erp, broker, machine, hits, meddled } = world;
+/** What the referee is shown. */
+function evidenceOf({ marketplaces, erp, broker, machine, hits }: World): Evidence {
   const records = broker.streams.get('KV_sku')!;
   const openedAt = machine.wall - machine.now + opensAt;
-  const evidence: Evidence = {
+  return {
     accounts: Object.fromEntries(Object.values(marketplaces).map(({ account, shop }) => [account, {
       ledger: shop.ledger.entries, buffer: 0, staleMs,
       listings: [...shop.listings.values()].map(listing => ({ sku: listing.sku, buyable: shop.buyable(listing) })),
@@ -38,6 +37,13 @@ export function verdictOf(world: World): Standpoint {
     faults: [...hits, { account: '*', from: 0, to: openedAt }],
     from: openedAt,
   };
+}
+
+/** What the referee says, and what was oversold so far. */
+export function verdictOf(world: World): Standpoint {
+  const { marketplaces, meddled } = world;
+  const evidence = evidenceOf(world);
+  const openedAt = evidence.from;
   const ledgers = Object.fromEntries(Object.values(marketplaces).map(({ account, shop }) => [account, shop.ledger.entries]));
   const moments = replay(ledgers, evidence.supply);
   const isMeddled = (account: string, sku: string, at: number): boolean => {
@@ -61,11 +67,11 @@ function stockOf(record: Stored): Stock {
 }
 
 /** What is not as it should be in the end, in words. */
-export function unsettled(world: World, watch: Watch, { verdict }: Standpoint): string[] {
-  const { figures: { unequal, lostLines, strayLines, wrongLines, lostErp, unproven } } = verdict;
+export function unsettled(world: World, watch: Watch): string[] {
+  const { checks, figures: { unequal, lostLines, strayLines, wrongLines, lostErp, unproven } } = judge(evidenceOf(world));
   const isEscrow = world.plan.mode === 'escrow';
   return [
-    ...verdict.checks.filter(({ name, ok }) => !ok && name !== oversoldOutside && !(isEscrow && ofMirror.has(name))).map(({ name, value }) => `${name}: ${value}`),
+    ...checks.filter(({ name, ok }) => !ok && name !== oversoldOutside && !(isEscrow && ofMirror.has(name))).map(({ name, value }) => `${name}: ${value}`),
     ...(isEscrow ? [...tooMuch(world, watch), ...unshipped(world, watch)] : unequal.map(({ account, sku, shown, target }) => `${account} shows ${shown} of ${sku}, not ${target}`)),
     ...[...lostLines, ...strayLines, ...wrongLines].map(line => `line ${line}`), ...lostErp.map(sku => `ERP on ${sku}`), ...isEscrow ? [] : unproven.map(pair => `${pair} is not proven`),
     ...watch.unserved(), ...watch.behind(Infinity),
@@ -89,7 +95,7 @@ export function settling(world: World, watch: Watch): () => string[] {
     judged = evidence;
     // The referee goes through all that ever happened.
     left = world.plan.mode === 'escrow' ? tooMuch(world, watch) : [];
-    if (left.length === 0) left = unsettled(world, watch, verdictOf(world));
+    if (left.length === 0) left = unsettled(world, watch);
     return left;
   };
 }

@@ -116,7 +116,7 @@ async function beQuiet(world: World, watch: Watch, isCut: () => boolean): Promis
   for (const what of told) if (after[what] !== before[what]) watch.blame('not quiet', `${after[what] - before[what]} ${what} in a minute in which nothing happened`);
   // Calls under way have timers of their own.
   for (const what of ['timers', 'subscriptions', 'consumers'] as const) if (after[what] > before[what] + 10) watch.blame('leak', `${what} went from ${before[what]} to ${after[what]} in a minute in which nothing happened`);
-  const left = unsettled(world, watch, verdictOf(world));
+  const left = unsettled(world, watch);
   if (left.length > 0) watch.blame('unsettled', `again: ${left.slice(0, 8).join('; ')}`);
 }
 

@@ -79,9 +79,12 @@ export class Stream {
   last(pattern: string): Stored | undefined {
     if (!isWild(pattern)) return this.get(this.#bySubject.get(pattern)?.at(-1) ?? 0);
     const takes = matcher(pattern);
-    let newest = 0;
-    for (const [subject, seqs] of this.#bySubject) if (seqs.at(-1)! > newest && takes(subject)) newest = seqs.at(-1)!;
-    return this.get(newest);
+    const first = this.#skip();
+    for (let seq = this.lastSeq; seq >= first; seq--) {
+      const message = this.#messages[seq - 1];
+      if (message && takes(message.subject)) return message;
+    }
+    return undefined;
   }
 
   /** Sequences of the newest message of each subject that is wanted, in order. */
