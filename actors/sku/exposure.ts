@@ -3,7 +3,7 @@
  * our own steps among them; `docs/exposure.md` tells the rules (P) that it cites. Pure.
  */
 import { lookup } from '../own-keys.ts';
-import { beyond, counted, foreign, orderLine, reached, read } from './exposure/facts.ts';
+import { beyond, counted, foreign, orderLine, reached, read, unlisted } from './exposure/facts.ts';
 import type { CountFact, LineFact, Outcome, ReadFact } from './exposure/facts.ts';
 import type { Allowed, Cause, Cell, Intent, Ledger, Terms } from './exposure/ledger.ts';
 import { changed, free, sellable, soldIn, withCell } from './exposure/ledger.ts';
@@ -84,10 +84,10 @@ function mayReserve(ledger: Ledger, units: number): boolean {
 function told(ledger: Ledger, fact: Exclude<ExposureFact, { type: 'write.intended' }>, at: number, by: Rules): Outcome {
   switch (fact.type) {
     case 'cell.linked': return { ledger: relinked(ledger, fact.cell, linked(ledger, fact)), says: [] };
-    case 'order.line': return by.orderLine(ledger, fact);
+    case 'order.line': return by.orderLine(ledger, fact, at);
     case 'stock.counted': return by.counted(ledger, fact, at);
     case 'supply.stated': return { ledger: supplied(ledger, fact), says: [] };
-    case 'cell.read': return by.read(ledger, fact);
+    case 'cell.read': return by.read(ledger, fact, at);
     case 'orders.complete': return cellOf(ledger, fact.cell, cell => ({ ...cell, through: Math.max(cell.through, fact.through) }));
     case 'write.repeated': return intentOf(ledger, fact, cell => by.mayRepeat(cell, at) ? repeated(cell, at) : cell);
     case 'write.answered': return answered(ledger, fact, at, by);
@@ -169,7 +169,7 @@ function followed(ledger: Ledger, id: string, at: number, by: Rules): Outcome {
   const isOver = intent !== undefined && at > intent.until;
   const says: Said[] = isOver && !intent.accepted ? [{ type: 'write.lapsed', cell: id, id: intent.id, reserved: intent.reserved }] : [];
   let next = isOver ? withCell(ledger, id, lapsed(ledger.cells[id]!)) : ledger;
-  for (const judge of [by.foreign, beyond]) {
+  for (const judge of [by.foreign, beyond, unlisted]) {
     const judged = judge(next, id, at);
     next = judged.ledger;
     says.push(...judged.says);

@@ -10,12 +10,6 @@ test('P1: a sale takes its units from rights and from what exists, once, and lea
   t.deepEqual(figures(told([...two, [1, sale('a/1', 'a')], [2, sale('a/1', 'a')]]).ledger), { known: 5, free: 1, rights: { a: 1, b: 3 } });
 });
 
-test('P1: what a sold counter told, later lines explain and do not count again', t => {
-  const counted = told([[0, link('c', termsOf('sold'), 5)], [0, count(1, 5)], [1, read('c', 3, 1, { sold: 2 })]]).ledger;
-  t.deepEqual(figures(counted), { known: 3, free: 0, rights: { c: 3 } });
-  t.deepEqual(figures(told([[2, sale('c/1', 'c')], [3, sale('c/2', 'c')], [4, sale('c/3', 'c')]], counted).ledger), { known: 2, free: 0, rights: { c: 2 } });
-});
-
 test('P2: a cancellation implies its sale, and gives the units back to the cell as if it had put them back', t => {
   t.deepEqual(figures(told([...two, [1, cancel('a/1', 'a')], [2, sale('a/1', 'a')], [3, cancel('a/1', 'a')]]).ledger), { known: 6, free: 1, rights: { a: 2, b: 3 } });
 });

@@ -37,7 +37,7 @@ export const complete = (cell: string, through: number): ExposureFact => ({ type
 export const intend = (cell: string, id: string, to: number, more: { from?: number; version?: string } = {}): ExposureFact => ({ type: 'write.intended', cell, id, to, ...more });
 export const answer = (cell: string, id: string, outcome: 'applied' | 'accepted' | 'refused', more: { after?: number; sold?: number; version?: string } = {}): ExposureFact =>
   ({ type: 'write.answered', cell, id, outcome, ...more });
-export const read = (cell: string, value: number, at: number, more: { version?: string; sold?: number } = {}): ExposureFact => ({ type: 'cell.read', cell, value, at, ...more });
+export const read = (cell: string, value: number, at: number, more: { version?: string; sold?: number; by?: string } = {}): ExposureFact => ({ type: 'cell.read', cell, value, at, ...more });
 export const due: ExposureFact = { type: 'time.due' };
 
 /** Known, free, and the rights of every cell. */

@@ -54,7 +54,7 @@ export function relisted(before: Stock, after: Stock & { exposure: Exposure }, s
     const former = lookup(before.outlets, account);
     if (!cell || !former || former.listing.id === outlet.listing.id) continue;
     const more = outlet.shown ?? termsOf(after, settings, account).cap;
-    cells = { ...cells, [account]: changed(cell, { rights: cell.rights + more, high: cell.high + more, mark: undefined, reading: undefined, shown: undefined, suspect: undefined }) };
+    cells = { ...cells, [account]: changed(cell, { rights: cell.rights + more, high: cell.high + more, mark: undefined, reading: undefined, shown: undefined, suspect: undefined, tally: undefined }) };
   }
   return cells === exposure.cells ? exposure : { ...exposure, cells };
 }

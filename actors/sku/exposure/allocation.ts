@@ -28,7 +28,7 @@ export const byDemand: Policy = (ledger, demand, now) => {
   const ids = Object.keys(ledger.cells).sort((a, b) => share[b]! - share[a]! || (a < b ? -1 : 1));
   for (const id of ids) {
     const { rights, terms: { kind }, intent, quietUntil } = ledger.cells[id]!;
-    const isWhole = kind === 'set' || kind === 'sold';
+    const isWhole = kind === 'set';
     if (left === 0 || intent || now < quietUntil || rights * 2 >= share[id]! || (isWhole && rights > 0)) continue;
     const grant = Math.min(left, share[id]! - rights);
     wanted[id] = isWhole ? grant : (sellable(ledger, id) ?? rights) + grant;
@@ -59,7 +59,7 @@ function lowerings(ledger: Ledger): Record<string, number> {
     if (left <= 0 || (isOnItsWay && !ledger.recovery)) break;
     if (rights === 0 && !ledger.recovery) continue;
     const shown = sellable(ledger, id) ?? rights;
-    wanted[id] = kind === 'set' || kind === 'sold' ? 0 : Math.max(0, shown - left);
+    wanted[id] = kind === 'set' ? 0 : Math.max(0, shown - left);
     left -= later - wanted[id];
   }
   return wanted;

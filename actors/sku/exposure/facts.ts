@@ -3,6 +3,7 @@ import { lookup } from '../../own-keys.ts';
 import type { Cell, Intent, Ledger, Line } from './ledger.ts';
 import { changed, openIn, soldIn, withCell } from './ledger.ts';
 import type { Said } from './said.ts';
+import { explained, soldTo } from './tally.ts';
 
 /** A ledger and what is to be journalled of how it came about. */
 export interface Outcome { ledger: Ledger; says: Said[] }
@@ -19,10 +20,10 @@ export interface LineFact {
 
 /**
  * P1: a sale learnt takes its units from the rights of its cell, and `known` falls with it. P2: a cancellation implies
- * the sale, and gives the units back to both, as if the channel had put them back on sale: N12. Lines that a sold
- * counter told before explain it and do not count again.
+ * the sale, and gives the units back to both, as if the channel had put them back on sale: N12. Lines that a count of
+ * sales told of before explain it and do not count again.
  */
-export function orderLine(ledger: Ledger, fact: LineFact): Outcome {
+export function orderLine(ledger: Ledger, fact: LineFact, at: number): Outcome {
   const before: Line = lookup(ledger.lines, fact.line) ?? { cell: fact.cell, units: 0, cancelled: 0 };
   const cancelled = Math.max(before.cancelled, fact.cancelled);
   const units = Math.max(before.units, fact.units, cancelled);
@@ -33,9 +34,8 @@ export function orderLine(ledger: Ledger, fact: LineFact): Outcome {
   const next = { ...ledger, lines: { ...ledger.lines, [fact.line]: line } };
   const cell = lookup(ledger.cells, line.cell);
   if (!cell) return { ledger: next, says: [] };
-  const sold = soldIn(ledger.lines, line.cell);
-  const news = Math.max(cell.counter, sold + units - before.units) - Math.max(cell.counter, sold);
-  const learnt = moved(sale(cell, news, line), units - before.units, cancelled - before.cancelled, line);
+  const news = Math.max(0, units - before.units - cell.counter);
+  const learnt = moved(sale(explained(cell, units - before.units, at), news, line), units - before.units, cancelled - before.cancelled, line);
   const says: Said[] = [];
   if (news > 0 && isLate(cell, line)) says.push({ type: 'order.late', cell: line.cell, line: fact.line, createdAt: line.createdAt!, settledTo: cell.settledTo! });
   const taken = withCell(next, line.cell, learnt);
@@ -68,13 +68,32 @@ function sale(cell: Cell, units: number, line: Line): Cell {
 function moved(cell: Cell, sold: number, back: number, { createdAt = 0 }: Line): Cell {
   const { kind } = cell.terms;
   const after = { ...cell, rights: cell.rights + back };
-  if (back > 0 && cell.mark) after.mark = { ...cell.mark, back: cell.mark.back + back };
-  if (back > 0 && cell.suspect?.most !== undefined) after.suspect = { ...cell.suspect, most: cell.suspect.most + back };
-  if (back > 0 && cell.intent) after.intent = { ...cell.intent, back: cell.intent.back + back };
+  if (back > 0) Object.assign(after, putBack(cell, back));
   if (kind === 'gross' || cell.shown === undefined) return after;
   if (back > 0) return changed<Cell>(after, { shown: undefined });
   if (sold > 0 && createdAt > (cell.reading?.at ?? 0)) after.shown = cell.shown - sold;
   return after;
+}
+
+/** What was proven, is to be proven or was suspected stands with units more. */
+function putBack({ mark, suspect, intent }: Cell, units: number): Partial<Cell> {
+  return {
+    ...(mark && { mark: { ...mark, back: mark.back + units } }),
+    ...(suspect?.most !== undefined && { suspect: { ...suspect, most: suspect.most + units } }),
+    ...(intent && { intent: { ...intent, back: intent.back + units } }),
+  };
+}
+
+/**
+ * Units that were counted as sold, and that no order has told of though orders are complete: they were cancelled before any
+ * list had them, or never sold. As with a cancellation, the channel is assumed to have put them back (P2).
+ */
+export function unlisted(ledger: Ledger, id: string): Outcome {
+  const cell = ledger.cells[id]!;
+  const { counter, countedSince = Infinity, terms: { marginMs, unlistedMs = 0 } } = cell;
+  if (counter === 0 || cell.through < countedSince + marginMs + unlistedMs) return { ledger, says: [] };
+  const after = { ...cell, ...putBack(cell, counter), rights: cell.rights + counter };
+  return { ledger: withCell(ledger, id, changed<Cell>(after, { counter: 0, countedSince: undefined })), says: [{ type: 'sale.unlisted', cell: id, units: counter }] };
 }
 
 /** A6 instead of P10: the order's unit is shown again, permitted or not. */
@@ -116,20 +135,22 @@ export interface ReadFact {
   /** When it was asked for. */
   at: number;
   version?: string;
-  /** Units ever sold, where the channel counts them. */
+  /** Units ever sold, where the channel counts them, and which counter says so where it may be another one. */
   sold?: number;
+  by?: string;
 }
 
 /**
- * Reads choose values and find drift; they never lower rights (I6, N5). A sold counter is a fact like a line. P7: a
+ * Reads choose values and find drift; they never lower rights (I6, N5). A count of sales is a fact like a line. P7: a
  * newer version kills every copy of a write that asserts an older one; its units stay reserved.
+ *
+ * @param now when it was told
  */
-export function read(ledger: Ledger, fact: ReadFact): Outcome {
+export function read(ledger: Ledger, fact: ReadFact, now: number): Outcome {
   const found = lookup(ledger.cells, fact.cell);
-  if (!found) return { ledger, says: [] };
-  const cell = fact.sold === undefined ? found : soldTo(found, fact.sold, soldIn(ledger.lines, fact.cell));
-  if (cell.reading && cell.reading.at > fact.at) return { ledger: withCell(ledger, fact.cell, cell), says: [] };
-  const { value, at, version } = fact;
+  if (!found || (found.reading && found.reading.at > fact.at)) return { ledger, says: [] };
+  const { value, at, version, sold, by } = fact;
+  const cell = sold === undefined ? found : soldTo(found, { units: sold, by, value, at }, soldIn(ledger.lines, fact.cell), now);
   const reading = changed<NonNullable<Cell['reading']>>({ value, at }, { version });
   const most = ceiling(ledger, fact.cell, cell, at - cell.terms.staleMs);
   const isAbove = value > most;
@@ -155,17 +176,10 @@ function taken(cell: Cell, { accepted, to, back }: Intent, at: number): Cell {
   return changed<Cell>(cell, { intent: undefined, ...(accepted && { mark: { value: to, confirmedAt: at, back, waited: true as const } }) });
 }
 
-/** The counter advances the units known sold; what it tells before the lines do, they will explain. */
-export function soldTo(cell: Cell, counter: number, sold: number): Cell {
-  if (counter <= cell.counter) return cell;
-  const news = Math.max(counter, sold) - Math.max(cell.counter, sold);
-  return { ...cell, counter, rights: cell.rights - news };
-}
-
-/** The most a cell may have shown at some instant after `since`. */
+/** The most a cell may have shown at some instant after `since`; what is counted as sold may have been put back, or not be gone yet. */
 function ceiling({ lines }: Ledger, id: string, cell: Cell, since: number): number {
   if (cell.terms.kind === 'gross') return cell.high;
-  let units = cell.rights;
+  let units = cell.rights + cell.counter;
   for (const key in lines) {
     const { cell: of, createdAt = Infinity, units: sold } = lines[key]!;
     if (of === id && createdAt > since - cell.terms.marginMs) units += sold;

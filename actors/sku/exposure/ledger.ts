@@ -7,10 +7,9 @@ import { lookup } from '../../own-keys.ts';
 
 /**
  * How a channel lets a quantity be written. `swap`: set if the quantity is e; `version`: set if the version is
- * unchanged; `delta`: adjust by d; `set`: unconditional; `sold`: a set whose answer counts the units sold so far;
- * `gross`: a count from which the channel subtracts its open orders.
+ * unchanged; `delta`: adjust by d; `set`: unconditional; `gross`: a count from which the channel subtracts its open orders.
  */
-export type Kind = 'swap' | 'version' | 'delta' | 'set' | 'sold' | 'gross';
+export type Kind = 'swap' | 'version' | 'delta' | 'set' | 'gross';
 
 /** A write is refused where what it was built on is no longer so. */
 export function isConditional({ kind }: Pick<Terms, 'kind'>): boolean {
@@ -42,6 +41,10 @@ export interface Terms {
   leakMs: number;
   /** Clocks agree to within so much. */
   marginMs: number;
+  /** A sale is in the channel's count of its sales within so long after its order was told; `staleMs` where absent. */
+  countMs?: number;
+  /** An order that is counted as sold may be missing for so long from orders that are complete; 0 where absent. */
+  unlistedMs?: number;
   /** The policy never asks for more than this: what P12 falls back to. */
   cap: number;
 }
@@ -92,6 +95,16 @@ export interface Mark {
   waited?: true;
 }
 
+/** A channel's count of its sales, as last told: units ever sold, from whatever number it began at. */
+export interface Tally {
+  units: number;
+  /** Names the counter; another one counts from another number. */
+  by?: string;
+  /** Units by which the count may rise without news: in order lines known already, until a reading from `owedUntil` on. */
+  owed?: number;
+  owedUntil?: number;
+}
+
 export interface Cell {
   terms: Terms;
   /**
@@ -112,8 +125,10 @@ export interface Cell {
   settledTo?: number;
   /** Gross: orders created up to here may be permitted to ship, we have forgotten which (P12). */
   permittedTo?: number;
-  /** Largest sold counter stated. */
+  /** Units that the channel's count of its sales told of and no order line explains yet; since then the last of them. */
   counter: number;
+  countedSince?: number;
+  tally?: Tally;
   /** Newest reading; `shown` is what it has become by our own writes and the orders learnt since. An estimate: it chooses values, nothing else (I6). */
   reading?: { value: number; at: number; version?: string };
   shown?: number;
@@ -159,7 +174,7 @@ export interface Ledger {
 
 export const emptyLedger = (mode: Ledger['mode'] = 'mirror'): Ledger => ({ cells: {}, lines: {}, mode });
 
-/** Units that exist by the newest count, less what was sold beyond it; undefined until counted. */
+/** Units that exist by the newest count, less what was sold beyond it by order lines or a count of sales; undefined until counted. */
 export function known({ count, lines, cells }: Ledger): number | undefined {
   if (!count) return undefined;
   let units = count.quantity;
@@ -169,13 +184,8 @@ export function known({ count, lines, cells }: Ledger): number | undefined {
     if (lookup(imported, id) !== true) units -= line.units;
     if (line.cancelled > 0 && lookup(imported, `${id}#cancelled`) !== true) units += line.cancelled;
   }
-  for (const id in cells) if (cells[id]!.counter > 0) units -= unexplained(cells[id]!, soldIn(lines, id));
+  for (const id in cells) units -= cells[id]!.counter;
   return units;
-}
-
-/** Units of a sold counter that no line explains yet. */
-export function unexplained(cell: Cell, sold: number): number {
-  return Math.max(0, cell.counter - sold);
 }
 
 /** Units in lines of a cell, whatever became of them. */

@@ -80,7 +80,7 @@ function asWrite(ledger: Ledger, id: string, want: number, why: 'raise' | 'lower
       if (reading?.version === undefined || reading.value !== shown) return { kind: 'read', cell: id };
       return write(id, { to: want, from: reading.value, version: reading.version }, why);
     case 'delta': return write(id, { to: why === 'raise' ? Math.min(want - shown, ledger.mode === 'mirror' ? Infinity : Math.max(0, free(ledger) ?? 0)) : Math.min(0, want - Math.max(0, shown)) }, why);
-    case 'set': case 'sold': return write(id, { to: why === 'raise' || ledger.mode === 'mirror' || want <= (free(ledger) ?? 0) ? want : 0 }, why);
+    case 'set': return write(id, { to: why === 'raise' || ledger.mode === 'mirror' || want <= (free(ledger) ?? 0) ? want : 0 }, why);
     case 'gross': return write(id, { to: want + openIn(ledger, id) }, why);
   }
 }

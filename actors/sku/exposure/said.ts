@@ -16,6 +16,8 @@ export type Said =
   | { type: 'order.late'; cell: string; line: string; createdAt: number; settledTo: number }
   /** More was sold than may have been: foreign, or A4 failed. */
   | { type: 'sale.beyond'; cell: string; units: number }
+  /** Counted as sold by the channel, and in no order though orders are complete: the units are counted on again. */
+  | { type: 'sale.unlisted'; cell: string; units: number }
   | { type: 'ship.permitted'; cell: string; line: string }
   /** An order closed unasked: so many units are shown again that nobody had in mind (A6). */
   | { type: 'ship.ungated'; cell: string; line: string; units: number }

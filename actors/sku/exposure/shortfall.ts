@@ -70,7 +70,7 @@ function forgetful(cell: Cell, { rights, high = 0 }: Allowed, until: number, at:
   return changed<Cell>(cell, {
     rights: Math.max(cell.rights, rights), high: Math.max(cell.high, high), quietUntil: Math.max(cell.quietUntil, until),
     permittedTo: cell.terms.kind === 'gross' ? at + cell.terms.marginMs : undefined,
-    intent: undefined, mark: undefined, suspect: undefined, reading: undefined, shown: undefined,
+    intent: undefined, mark: undefined, suspect: undefined, reading: undefined, shown: undefined, tally: undefined,
   });
 }
 

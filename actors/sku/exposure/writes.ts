@@ -2,9 +2,9 @@
  * Writes: stored before they are sent (P4), reserved from `free` (P5), repeated under the same key alone (P7), answered
  * (P6). The three tables of `docs/exposure.md`, by kind. Pure.
  */
-import { soldTo } from './facts.ts';
 import type { Cell, Intent, Mark, Terms } from './ledger.ts';
 import { changed } from './ledger.ts';
+import { soldTo } from './tally.ts';
 
 /** What to write: the quantity to be there after it, of a delta the units to add, and what it is conditional on. */
 export interface Write { to: number; from?: number; version?: string }
@@ -26,7 +26,7 @@ export function reservation({ terms: { kind }, high }: Cell, { to, from = 0 }: W
   switch (kind) {
     case 'swap': case 'version': return Math.max(0, Math.max(0, to) - Math.max(0, from));
     case 'delta': return Math.max(0, to);
-    case 'set': case 'sold': return to;
+    case 'set': return to;
     case 'gross': return Math.max(0, to - high);
   }
 }
@@ -77,29 +77,27 @@ export function takenOver(cell: Cell): Cell {
   return intent ? { ...cell, intent: { ...intent, attempts: Math.max(2, intent.attempts + 1) } } : cell;
 }
 
-/** P6, applied: what success proves, by kind. Where buyers hold units in payment, a lower returns its units at settlement alone (N13). */
+/** P6, applied: what success proves, by kind; `sold` units are in order lines of the cell. Where buyers hold units in payment, a lower returns its units at settlement alone (N13). */
 export function applied(cell: Cell, intent: Intent, answer: Answer, sold: number): Cell {
   const { kind, holdMs } = cell.terms;
   const { at, after = intent.to, version } = answer;
-  if ((kind === 'set' || kind === 'sold' || kind === 'gross') && intent.attempts > 1) return { ...cell, intent: { ...intent, accepted: true } };
+  if ((kind === 'set' || kind === 'gross') && intent.attempts > 1) return { ...cell, intent: { ...intent, accepted: true } };
   const value = kind === 'delta' ? after : intent.to;
-  const counted = answer.sold === undefined ? cell : soldTo(cell, answer.sold, sold);
+  const counted = answer.sold === undefined ? cell : soldTo(cell, { units: answer.sold, by: cell.tally?.by, value, at: intent.firstAt }, sold, at);
   const mark: Mark = { value, confirmedAt: at, back: intent.back };
   const reading = changed<NonNullable<Cell['reading']>>({ value, at }, { version });
   const proven = changed<Cell>(counted, { intent: undefined, mark, reading, shown: value });
-  return lowered(proven, Math.min(counted.rights, provenRights(counted, intent, after, answer.sold, sold, holdMs)), kind === 'gross' ? value : cell.high);
+  return lowered(proven, Math.min(counted.rights, provenRights(counted, intent, after, holdMs)), kind === 'gross' ? value : cell.high);
 }
 
 /** Rights that a successful answer leaves at most. */
-function provenRights(cell: Cell, { to, from = 0, back }: Intent, after: number, soldAtAnswer: number | undefined, sold: number, holdMs: number): number {
-  const { rights, counter } = cell;
-  switch (cell.terms.kind) {
+function provenRights({ rights, terms: { kind } }: Cell, { to, from = 0 }: Intent, after: number, holdMs: number): number {
+  switch (kind) {
     case 'swap': case 'version': return holdMs > 0 ? rights : rights - Math.max(0, Math.max(0, from) - Math.max(0, to));
     case 'delta':
       // What a raise fills up from below zero, no buyer sees; what a lower left below zero was sold already (N8).
       if (to >= 0) return rights - Math.max(0, Math.min(to, to - after));
       return holdMs > 0 ? rights : rights - Math.max(0, -to + Math.min(0, after));
-    case 'sold': return holdMs > 0 || soldAtAnswer === undefined ? rights : Math.max(0, to + soldAtAnswer - Math.max(sold, counter)) + back;
     case 'set': case 'gross': return rights; // N3, N20.
   }
 }

@@ -20,6 +20,9 @@ export interface Sale {
 export interface Request { id: string; key?: string; to: number; from?: number; version?: string; until: number }
 export type Reply = { outcome: 'applied' | 'accepted' | 'refused'; after?: number; sold?: number; version?: string };
 
+/** Its count of its sales: from which number it begins, whether a cancellation takes its units off again, and whether answers to writes tell it. */
+export interface Counting { from: number; takesOff: boolean; inAnswers: boolean }
+
 export class Channel {
   readonly id: string;
   readonly terms: Terms;
@@ -30,18 +33,23 @@ export class Channel {
   held = 0;
   sold = 0;
   cancelled = 0;
+  /** Units ever sold by its own count, which may begin anew; undefined where it keeps none. */
+  count: number | undefined;
   readonly sales: Sale[] = [];
   /** Units that somebody else put on sale here, ever. */
   foreign = 0;
   /** Units in orders that could be found later than A3 allows, ever. */
   late = 0;
   #closed = 0;
+  readonly #counting: Counting | undefined;
   readonly #keys = new Map<string, { reply: Reply; until: number }>();
 
-  constructor(id: string, terms: Terms, skewMs: number) {
+  constructor(id: string, terms: Terms, skewMs: number, counting?: Counting) {
     this.id = id;
     this.terms = terms;
     this.skewMs = skewMs;
+    this.count = counting?.from;
+    this.#counting = counting;
   }
 
   get kind(): Kind {
@@ -67,6 +75,7 @@ export class Channel {
     if (this.kind !== 'gross') this.quantity = this.#floored(this.quantity - units);
     this.version += 1;
     this.sold += units;
+    if (this.count !== undefined) this.count += units;
     const createdAt = now + this.skewMs;
     const sale: Sale = { id, cell: this.id, units, at: now, createdAt, cancelled: 0, closed: false, changes: [{ changedAt: createdAt, visibleAt: now + lagMs, cancelled: 0, closed: false }] };
     this.sales.push(sale);
@@ -76,6 +85,7 @@ export class Channel {
   cancel(sale: Sale, restocks: boolean, now: number, lagMs: number): void {
     sale.cancelled = sale.units;
     this.cancelled += sale.units;
+    if (this.count !== undefined && this.#counting?.takesOff) this.count = Math.max(0, this.count - sale.units);
     if (restocks && this.kind !== 'gross') this.quantity += sale.units;
     this.#changed(sale, now, lagMs);
   }
@@ -117,7 +127,7 @@ export class Channel {
     }
     this.quantity = to;
     this.version += 1;
-    return { outcome: 'applied', version: String(this.version), ...(this.kind === 'sold' && { sold: this.sold }) };
+    return { outcome: 'applied', version: String(this.version), ...(this.count !== undefined && this.#counting?.inAnswers && { sold: this.count }) };
   }
 
   #changed(sale: Sale, now: number, lagMs: number): void {

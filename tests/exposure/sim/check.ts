@@ -17,11 +17,15 @@ export function checkStep(world: World, before: Ledger, after: Ledger, fact: Exp
   if (!isOutside && is < Math.min(was, 0)) world.violated('I2', `${fact.type} takes free from ${was} to ${is}`);
   if (fact.type === 'cell.read' && !says.some(({ type }) => type === 'drift.found')) {
     const [x, y] = [before.cells[fact.cell]!, after.cells[fact.cell]!];
-    if (fact.sold === undefined && y.rights < x.rights && !x.mark?.waited) world.violated('I6', `reading ${fact.value} lowers rights of ${fact.cell} from ${x.rights} to ${y.rights}`);
+    const counted = y.counter - x.counter;
+    world.figures.counted += Math.max(0, counted);
+    if (counted < 0) world.violated('I6', `a count at ${fact.cell} takes back ${-counted} units that it told of`);
+    if (y.rights > x.rights && !says.some(({ type }) => type === 'sale.unlisted' || type === 'sale.beyond')) world.violated('I6', `reading ${fact.value} raises rights of ${fact.cell} from ${x.rights} to ${y.rights}`);
+    if (y.rights < x.rights - Math.max(0, counted) && !x.mark?.waited) world.violated('I6', `reading ${fact.value} lowers rights of ${fact.cell} from ${x.rights} to ${y.rights}`);
   }
   if (after.mode !== 'escrow' || after.count === undefined) return;
   if (!world.disturbed && is < 0) world.violated('debt', `${-is} units of debt, and nothing outside caused it`);
-  if (!world.disturbed && says.some(({ type }) => type === 'shortfall.opened' || type === 'drift.found' || type === 'order.late')) world.violated('cause', `${says.map(({ type }) => type).join(', ')}, and nothing outside caused it`);
+  if (!world.disturbed && says.some(({ type }) => type === 'shortfall.opened' || type === 'drift.found' || type === 'order.late' || type === 'sale.unlisted')) world.violated('cause', `${says.map(({ type }) => type).join(', ')}, and nothing outside caused it`);
   checkBound(world, after);
 }
 
@@ -37,7 +41,8 @@ function checkRights(world: World, ledger: Ledger): void {
   for (const id in ledger.cells) {
     const channel = world.channels[id]!;
     const { rights, counter } = ledger.cells[id]!;
-    const sold = channel.sold - Math.max(seen[id] ?? 0, counter);
+    const sold = channel.sold - (seen[id] ?? 0) - counter;
+    if (sold < 0) world.violated('I5', `${id} has sold ${channel.sold}, ${seen[id] ?? 0} in lines and ${counter} counted beside them`);
     const cancelled = Math.max(0, channel.cancelled - (back[id] ?? 0));
     const { sellable } = channel;
     if (sellable + sold > rights + cancelled + channel.foreign + channel.late) {
@@ -60,6 +65,7 @@ export function checkEnd(world: World, quietSince: number, lastWriteAt: number):
   for (const id in ledger.cells) {
     const channel = world.channels[id]!;
     const cell = ledger.cells[id]!;
+    if (cell.counter > 0) world.violated('counted', `${cell.counter} units at ${id} are counted as sold and in no line`);
     const exact = channel.kind === 'gross' ? Math.max(0, channel.quantity - openUnpermitted(channel, ledger)) : Math.max(0, channel.quantity);
     if (cell.rights !== exact) world.violated('leak', `${id} can sell ${exact}, its rights are ${cell.rights}`);
     if (cell.intent) world.violated('doubt', `${cell.intent.id} is still in doubt`);

@@ -17,11 +17,14 @@ export const channels: Record<string, Terms> = {
   'shopify-delta': { ...base, kind: 'delta', keyMs: 30 * minute },
   'swap-unkeyed': { ...base, kind: 'swap' },
   'meli-products': { ...base, kind: 'version' },
-  'meli-classic': { ...base, kind: 'sold' },
+  'meli-classic': { ...base, kind: 'set' },
   ebay: { ...base, kind: 'set', holdMs: 10 * minute },
   amazon: { ...base, kind: 'set', queued: true, lifeMs: 15 * minute },
   walmart: { ...base, kind: 'gross' },
 };
+
+/** Those that tell how much they ever sold, and whether answers to writes do so. */
+export const counting: ReadonlyMap<string, { inAnswers: boolean }> = new Map([['meli-classic', { inAnswers: true }], ['ebay', { inAnswers: false }]]);
 
 /** Probability or mean number a day of each kind of fault; those that swarm testing leaves out are 0. */
 export interface Faults {
@@ -39,6 +42,8 @@ export interface Faults {
   cancel: number;
   hold: number;
   race: number;
+  /** A listing is ended and put up anew: its count of sales begins at 0. */
+  relist: number;
 }
 
 /** Causes from outside, which alone may bring a debt. */
@@ -46,7 +51,7 @@ export interface Outside { correction: number; foreign: number; loss: number; en
 
 const doses: Faults = {
   lostBefore: 0.03, lostAfter: 0.05, late: 0.03, throttled: 0.03, dropped: 0.03, stale: 0.1, repeated: 0.05, delayed: 0.05, undelivered: 0.1,
-  crash: 0.04, zombie: 0.04, cancel: 0.15, hold: 0.3, race: 0.25,
+  crash: 0.04, zombie: 0.04, cancel: 0.15, hold: 0.3, race: 0.25, relist: 1,
 };
 const outsideDoses: Outside = { correction: 4, foreign: 1, loss: 1, entry: 1, lateOrder: 0.01 };
 

@@ -1,5 +1,5 @@
 /**
- * The twenty known-bad designs of `docs/exposure.md`, each one change to the sound one. The simulation must catch every
+ * The known-bad designs of `docs/exposure.md`, each one change to the sound one. The simulation must catch every
  * one of them; a check that passes them is broken.
  */
 import { mirrored } from '../../../actors/sku/exposure/allocation.ts';
@@ -19,9 +19,9 @@ const broken = (change: Partial<Rules>, more: Partial<Design> = {}): Design => (
 
 /** Reserves what an unconditional write adds to what is shown, as if nothing could be sold on its way. */
 const difference: Rules['reservation'] = (cell, write) =>
-  cell.terms.kind === 'set' || cell.terms.kind === 'sold' ? Math.max(0, write.to - Math.max(0, cell.shown ?? 0)) : reservation(cell, write);
+  cell.terms.kind === 'set' ? Math.max(0, write.to - Math.max(0, cell.shown ?? 0)) : reservation(cell, write);
 
-const isWhole = ({ terms: { kind } }: Cell): boolean => kind === 'set' || kind === 'sold';
+const isWhole = ({ terms: { kind } }: Cell): boolean => kind === 'set';
 
 /** Tops *set* cells up one by one, which the sound policy leaves alone: each such write costs all that it shows. */
 export const eager: Policy = (ledger, demand, now) => {
@@ -75,8 +75,8 @@ const changes: Record<string, { says: string; design: Design; under?: NonNullabl
         const after = applied(cell, intent, answer, sold);
         return after.mark ? { ...after, rights: Math.max(0, after.mark.value) } : after;
       },
-      read: (ledger, fact) => {
-        const after = read(ledger, fact).ledger;
+      read: (ledger, fact, now) => {
+        const after = read(ledger, fact, now).ledger;
         const cell = after.cells[fact.cell];
         return { ledger: cell && cell.terms.kind !== 'gross' && !cell.intent ? withCell(after, fact.cell, { ...cell, rights: Math.max(0, fact.value) }) : after, says: [] };
       },
@@ -97,8 +97,8 @@ const changes: Record<string, { says: string; design: Design; under?: NonNullabl
   N10: {
     says: 'a cancellation counts each time that it is told',
     design: broken({
-      orderLine: (ledger, fact) => {
-        const after = orderLine(ledger, fact);
+      orderLine: (ledger, fact, at) => {
+        const after = orderLine(ledger, fact, at);
         const again = ledger.lines[fact.line]?.cancelled ? fact.cancelled : 0;
         const line = after.ledger.lines[fact.line]!;
         const lines = { ...after.ledger.lines, [fact.line]: { ...line, cancelled: line.cancelled + again } };
@@ -111,8 +111,8 @@ const changes: Record<string, { says: string; design: Design; under?: NonNullabl
   N12: {
     says: 'a cancelled unit is taken for not put back',
     design: broken({
-      orderLine: (ledger, fact) => {
-        const after = orderLine(ledger, fact);
+      orderLine: (ledger, fact, at) => {
+        const after = orderLine(ledger, fact, at);
         const back = (after.ledger.lines[fact.line]?.cancelled ?? 0) - (ledger.lines[fact.line]?.cancelled ?? 0);
         const cell = after.ledger.cells[fact.cell];
         return back > 0 && cell ? { ...after, ledger: withCell(after.ledger, fact.cell, credit(cell, back)) } : after;
@@ -126,8 +126,8 @@ const changes: Record<string, { says: string; design: Design; under?: NonNullabl
   N17: {
     says: 'an early read that happens to match is proof',
     under: where(['ebay', 'amazon'], { late: 0.3, lostAfter: 0.2, stale: 0.3 }), design: broken({
-      read: (ledger, fact) => {
-        const after = read(ledger, fact);
+      read: (ledger, fact, now) => {
+        const after = read(ledger, fact, now);
         const cell = after.ledger.cells[fact.cell];
         if (!cell?.intent || fact.value !== cell.intent.to || cell.terms.kind === 'delta') return after;
         const proven = changed<Cell>(cell, { intent: undefined, mark: { value: fact.value, confirmedAt: fact.at, back: cell.intent.back } });
@@ -137,7 +137,7 @@ const changes: Record<string, { says: string; design: Design; under?: NonNullabl
   },
   N18: {
     says: 'a second set while one is in doubt',
-    under: where(['ebay'], { late: 0.6, race: 0.5 }), design: broken({ inDoubt: (cell, now) => cell.terms.kind === 'set' || cell.terms.kind === 'sold' || cell.terms.kind === 'gross' ? false : inDoubt(cell, now) }, { policy: restless }),
+    under: where(['ebay'], { late: 0.6, race: 0.5 }), design: broken({ inDoubt: (cell, now) => cell.terms.kind === 'set' || cell.terms.kind === 'gross' ? false : inDoubt(cell, now) }, { policy: restless }),
   },
   N19: { says: 'a refusal after a repeat is final', under: where(['swap-unkeyed', 'meli-products'], { lostAfter: 0.2, late: 0.2 }), design: broken({ refused: (cell, intent) => refused(cell, { ...intent, attempts: 1 }) }) },
   N20: {
@@ -149,11 +149,41 @@ const changes: Record<string, { says: string; design: Design; under?: NonNullabl
       },
     }),
   },
+  N21: { says: 'a first count of sales is taken for news', under: where(['ebay', 'meli-classic'], { race: 0.5 }, { loss: 2 }), design: counting(cell => cell.tally ? cell : { ...cell, tally: { units: 0 } }) },
+  N22: {
+    says: 'what a line told of, a count of sales tells of again',
+    under: where(['ebay', 'meli-classic'], { race: 0.5 }), design: counting(cell => cell.tally ? { ...cell, tally: { units: cell.tally.units } } : cell),
+  },
+  N23: {
+    says: 'a count of sales that fell is news when it rises again',
+    under: where(['ebay', 'meli-classic'], { race: 0.5, stale: 0.4, cancel: 0.4 }), design: counting(cell => cell, (before, after) => after.tally!.units < before.tally!.units ? { ...after, tally: { units: after.tally!.units } } : after),
+  },
+  N24: {
+    says: 'a line that explains a count of sales counts as well',
+    under: where(['ebay', 'meli-classic'], { race: 0.5, undelivered: 0.5 }), design: broken({
+      orderLine: (ledger, fact, at) => {
+        const cell = ledger.cells[fact.cell];
+        return orderLine(cell ? withCell(ledger, fact.cell, { ...cell, counter: 0 }) : ledger, fact, at);
+      },
+    }),
+  },
 };
 
 export const designs: Record<string, { says: string; design: Design }> = Object.fromEntries(
   Object.entries(changes).map(([name, { says, design, under }]) => [name, { says, design: under ? { ...design, under } : design }]),
 );
+
+/** Reads with what the cell knows of its channel's count of sales changed before, or after. */
+function counting(before: (cell: Cell) => Cell, after: (was: Cell, is: Cell) => Cell = (_was, is) => is): Design {
+  return broken({
+    read: (ledger, fact, now) => {
+      const cell = ledger.cells[fact.cell];
+      if (!cell || fact.sold === undefined) return read(ledger, fact, now);
+      const { ledger: next, says } = read(withCell(ledger, fact.cell, before(cell)), fact, now);
+      return { ledger: cell.tally ? withCell(next, fact.cell, after(cell, next.cells[fact.cell]!)) : next, says };
+    },
+  }, { policy: restless });
+}
 
 function onlyRepeated(kind: Cell['terms']['kind']): Rules['mayRepeat'] {
   return (cell, now) => cell.terms.kind === kind ? cell.intent !== undefined && now < cell.intent.firstAt + 120_000 : rules.mayRepeat(cell, now);

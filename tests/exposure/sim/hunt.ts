@@ -1,10 +1,10 @@
-/** The twenty known-bad designs, hunted: which seed catches which, and by which check. */
+/** The known-bad designs, hunted: which seed catches which, and by which check. */
 import { designs } from './designs.ts';
 import { run } from './run.ts';
 import type { Design } from './world.ts';
 
 /** Checks that say that a unit may be, or was, sold twice; the others say that something is left undone. */
-export const ofSafety: ReadonlySet<string> = new Set(['I1', 'I2', 'I3', 'I4', 'I6', 'debt', 'oversold', 'doubled', 'known']);
+export const ofSafety: ReadonlySet<string> = new Set(['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'debt', 'oversold', 'doubled', 'known']);
 /** The buyer has it: a unit was sold a second time, by the channels' own orders. */
 const ofBuyers = new Set(['I3', 'oversold']);
 

@@ -62,9 +62,9 @@ export function read(world: World, owners: () => Owners, cell: string, name: str
   const askedAt = world.now;
   world.in(world.dice.whole(`read ${name}`, 50, 900), () => {
     const age = world.fault('stale', name) ? world.dice.whole(`age ${name}`, 0, channel.terms.staleMs) : 0;
-    const { quantity, version, sold } = world.shownAt(channel, Math.max(0, (age > 0 ? askedAt : world.now) - age));
+    const { quantity, version, count } = world.shownAt(channel, Math.max(0, (age > 0 ? askedAt : world.now) - age));
     world.tell(channel.id, () => `is read: ${quantity}${age > 0 ? `, as of ${Math.round(age / 1000)} s ago` : ''}`);
-    owners().deliver({ type: 'cell.read', cell, value: quantity, at: askedAt, ...(channel.kind === 'version' && { version: String(version) }), ...(channel.kind === 'sold' && { sold }) });
+    owners().deliver({ type: 'cell.read', cell, value: quantity, at: askedAt, ...(channel.kind === 'version' && { version: String(version) }), ...(count !== undefined && { sold: world.design.liars ? world.dice.whole(`lie ${name}`, 0, 20) : count }) });
   });
 }
 

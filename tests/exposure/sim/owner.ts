@@ -291,7 +291,8 @@ function isNews(before: Ledger, after: Ledger): boolean {
   return false;
 }
 
-function soldUnits({ lines }: Ledger, cell: string): number {
-  return Object.values(lines).reduce((sum, line) => line.cell === cell ? sum + line.units : sum, 0);
+/** By order lines, and by the channel's own count before them. */
+function soldUnits({ lines, cells }: Ledger, cell: string): number {
+  return Object.values(lines).reduce((sum, line) => line.cell === cell ? sum + line.units : sum, cells[cell]?.counter ?? 0);
 }
 

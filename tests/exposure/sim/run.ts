@@ -44,7 +44,8 @@ export function run(seed: number, { design = sound, muted, tellsStory = false, s
     world.in(minute, link);
   };
   orders.start();
-  owners.sweep(20 * minute);
+  // Where a cell is read often, a count of its sales is ahead of its orders.
+  owners.sweep(dice.whole('sweep', 0, 3) === 0 ? minute : 20 * minute);
   disturb(world, owners);
   const end = lengthMs + quietMs;
   world.run(end, stops);
@@ -62,6 +63,15 @@ function disturb(world: World, owners: Owners): void {
   const times = (kind: string, mean: number) => mean === 0 ? [] : Array.from({ length: dice.whole(`number of ${kind}`, 0, Math.ceil(2 * mean)) }, (_, i) => ({ name: `${kind} ${i}`, at: dice.whole(`time of ${kind} ${i}`, minute, lengthMs - 1) }));
   for (const { name, at } of times('crash', faults.crash && 4)) world.at(at, () => { if (dice.happens(name, 1)) owners.crash(name); });
   for (const { name, at } of times('zombie', faults.zombie && 3)) world.at(at, () => { if (dice.happens(name, 1)) owners.pause(name); });
+  for (const { name, at } of times('relist', faults.relist)) {
+    world.at(at, () => {
+      const channel = world.channels[dice.pick(`${name} where`, Object.keys(cells))]!;
+      if (channel.count === undefined || !dice.happens(name, 1)) return;
+      channel.count = 0;
+      world.note(channel);
+      world.tell(channel.id, () => 'counts its sales from 0 again');
+    });
+  }
   for (const { name, at } of times('foreign write', outside.foreign)) {
     world.at(at, () => {
       if (!dice.happens(name, 1)) return;

@@ -91,7 +91,7 @@ function simulate(given: Asked): boolean {
 }
 
 function print({ skus, days, figures, faults, converged }: Tally, seeds: number, ms: number, cpuMs: number, fresh: number | undefined): void {
-  const { facts, writes, withheld, sold, oversold, unexplained, lost, doubled, shortfalls } = figures;
+  const { facts, writes, withheld, sold, oversold, unexplained, lost, doubled, shortfalls, counted } = figures;
   const [half, most, slowest] = converged.map(value => `${Math.round(value / 60_000)} min`);
   const lines = [
     ['seeds', `${seeds}${fresh === undefined ? '' : `, the fresh ones from ${fresh}`}`],
@@ -99,7 +99,7 @@ function print({ skus, days, figures, faults, converged }: Tally, seeds: number,
     ['speed', `${(seeds / (ms / 1000)).toFixed(2)} seeds/s, ${(seeds / (cpuMs / 1000)).toFixed(2)} per second of processor`],
     ['steps', `${facts} facts, ${writes} writes sent, ${withheld} withheld`],
     ['faults', Object.entries(faults).sort(([, a], [, b]) => b - a).map(([kind, n]) => `${kind} ${n}`).join(', ')],
-    ['sold', `${sold} units`],
+    ['sold', `${sold} units, ${counted} of them counted by their channel before the order was told`],
     ['oversold', `${oversold} units with a cause from outside (${shortfalls} shortfalls), ${unexplained} without`],
     ['lost', String(lost)],
     ['doubled', String(doubled)],

@@ -45,7 +45,7 @@ export function inWords(fact: ExposureFact): string | undefined {
     case 'cell.linked': return `sells at ${fact.cell} from now on`;
     case 'order.line': return `learns of ${fact.line}: ${fact.units} at ${fact.cell}${fact.cancelled ? `, ${fact.cancelled} cancelled` : ''}${fact.closed ? ', closed' : ''}`;
     case 'stock.counted': return `learns of count ${fact.version}: ${fact.quantity}, containing ${fact.imported.join(', ') || 'no order'}`;
-    case 'cell.read': return `reads ${fact.value} at ${fact.cell}`;
+    case 'cell.read': return `reads ${fact.value} at ${fact.cell}${fact.sold === undefined ? '' : `, ${fact.sold} sold so far`}`;
     case 'write.intended': return `stores ${fact.id}: ${fact.from === undefined ? '' : `${fact.from} -> `}${fact.to}`;
     case 'write.repeated': return `stores that ${fact.id} is sent again`;
     case 'write.answered': return `is told that ${fact.id} is ${fact.outcome}${fact.after === undefined ? '' : `, ${fact.after} after it`}${fact.sold === undefined ? '' : `, ${fact.sold} sold so far`}`;

@@ -2,12 +2,12 @@
 import type { Run } from './run.ts';
 import type { Figures } from './world.ts';
 
-const kinds = ['lostBefore', 'lostAfter', 'late order', 'late', 'throttled', 'dropped', 'stale', 'repeated', 'delayed', 'undelivered', 'crash', 'zombie', 'cancel', 'hold', 'race', 'correction', 'restock', 'foreign write', 'loss'];
+const kinds = ['lostBefore', 'lostAfter', 'late order', 'late', 'throttled', 'dropped', 'stale', 'repeated', 'delayed', 'undelivered', 'crash', 'zombie', 'cancel', 'hold', 'race', 'correction', 'restock', 'foreign write', 'loss', 'relist'];
 
 export class Tally {
   skus = 0;
   days = 0;
-  readonly figures: Figures = { facts: 0, writes: 0, withheld: 0, sold: 0, oversold: 0, unexplained: 0, lost: 0, doubled: 0, shortfalls: 0, convergedMs: 0 };
+  readonly figures: Figures = { facts: 0, writes: 0, withheld: 0, sold: 0, oversold: 0, unexplained: 0, lost: 0, doubled: 0, shortfalls: 0, counted: 0, convergedMs: 0 };
   readonly faults: Record<string, number> = {};
   readonly #converged: number[] = [];
 

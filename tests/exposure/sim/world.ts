@@ -11,6 +11,7 @@ import type { Said } from '../../../actors/sku/exposure/said.ts';
 import { rules } from '../../../actors/sku/exposure.ts';
 import type { ExposureFact, Rules } from '../../../actors/sku/exposure.ts';
 import { Channel } from './channel.ts';
+import { counting } from './conditions.ts';
 import type { Conditions } from './conditions.ts';
 import type { Dice } from './dice.ts';
 
@@ -32,6 +33,8 @@ export interface Design {
   pollFirst?: true;
   /** A cell is read while a write to it is in doubt. */
   readsEarly?: true;
+  /** Counts of sales are any numbers. */
+  liars?: true;
   /** Where to hunt for it: the same world, with the channels and faults that it needs. */
   under?(conditions: Conditions): Conditions;
 }
@@ -56,6 +59,8 @@ export interface Figures {
   lost: number;
   doubled: number;
   shortfalls: number;
+  /** Units that a channel's count of its sales told of before the order line did. */
+  counted: number;
   /** From the end of buyers and faults to the last write, or the last change of rights. */
   convergedMs: number;
 }
@@ -81,11 +86,11 @@ export class World {
   readonly said: (Said & { at: number })[] = [];
   readonly violations: Violation[] = [];
   readonly story: Told[] | undefined;
-  readonly figures: Figures = { facts: 0, writes: 0, withheld: 0, sold: 0, oversold: 0, unexplained: 0, lost: 0, doubled: 0, shortfalls: 0, convergedMs: 0 };
+  readonly figures: Figures = { facts: 0, writes: 0, withheld: 0, sold: 0, oversold: 0, unexplained: 0, lost: 0, doubled: 0, shortfalls: 0, counted: 0, convergedMs: 0 };
   /** Demand as sold units by cell. */
   readonly demand: Record<string, number> = {};
   readonly #events = new Heap<() => void>();
-  readonly #past = new Map<string, { at: number; quantity: number; version: number; sold: number }[]>();
+  readonly #past = new Map<string, { at: number; quantity: number; version: number; count: number | undefined }[]>();
 
   constructor(dice: Dice, conditions: Conditions, design: Design, tellsStory = false) {
     this.dice = dice;
@@ -96,7 +101,9 @@ export class World {
     this.disturbed = conditions.outside.entry > 0;
     this.story = tellsStory ? [] : undefined;
     for (const [id, terms] of Object.entries(conditions.cells)) {
-      this.channels[id] = new Channel(id, terms, dice.whole(`skew ${id}`, -terms.marginMs / 2, terms.marginMs / 2));
+      const tells = counting.get(id);
+      const counts = tells && { ...tells, from: dice.whole(`count ${id}`, 0, 1) * dice.whole(`history ${id}`, 1, 5_000), takesOff: dice.whole(`takes off ${id}`, 0, 1) === 1 };
+      this.channels[id] = new Channel(id, terms, dice.whole(`skew ${id}`, -terms.marginMs / 2, terms.marginMs / 2), counts);
       this.note(this.channels[id]!);
     }
   }
@@ -142,11 +149,11 @@ export class World {
   /** Remembers what a channel shows now: stale reads see it later. */
   note(channel: Channel): void {
     const past = this.#past.get(channel.id) ?? [];
-    past.push({ at: this.now, quantity: channel.quantity, version: channel.version, sold: channel.sold });
+    past.push({ at: this.now, quantity: channel.quantity, version: channel.version, count: channel.count });
     this.#past.set(channel.id, past);
   }
 
-  shownAt(channel: Channel, time: number): { quantity: number; version: number; sold: number } {
+  shownAt(channel: Channel, time: number): { quantity: number; version: number; count: number | undefined } {
     return this.#past.get(channel.id)!.findLast(({ at }) => at <= time) ?? this.#past.get(channel.id)![0]!;
   }
 
