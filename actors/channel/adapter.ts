@@ -29,8 +29,13 @@ export interface Reading {
   buyable: number;
   /** The vendor's optimistic-lock version, where it has one. */
   version?: string;
-  /** Units ever sold of it by the channel's own counter, where it has one for all that draws on this quantity. Rises alone. */
+  /**
+   * Units ever sold of it by the channel's own count, where it has one for all that draws on this quantity and no more; as old
+   * as `quantity` is. Rises with each sale, from whatever number it began at; a cancellation may take its units off again.
+   */
   sold?: number;
+  /** Names what counts, where another count may come in its place under the same listing: counting begins anew then. */
+  soldBy?: string;
   /** False when the offer cannot be bought whatever its quantity (suppressed, closed, paused by the seller). */
   active: boolean;
   /** The vendor's own words when not active. */

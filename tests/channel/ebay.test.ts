@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { parse as parseYaml } from 'yaml';
-import type { Call, OrderLine, WriteEntry } from '../../actors/channel/adapter.ts';
+import type { Call, OrderLine, Reading, WriteEntry } from '../../actors/channel/adapter.ts';
 import { createEbay } from '../../actors/channel/adapters/ebay/adapter.ts';
 import { classOf, errorTable, failureOf, principal } from '../../actors/channel/adapters/ebay/errors.ts';
 import type { ErrorClass } from '../../actors/channel/adapters/ebay/errors.ts';
@@ -98,12 +98,38 @@ test.serial('an auction of a SKU is neither written nor counted', async t => {
   t.is(outcome?.kind === 'read' && outcome.reading.quantity, 5);
 });
 
+test.serial('units sold are counted by the listings that are published, as of the quantity beside them', async t => {
+  const w = await world(t, { A: 6, B: 6 }, { settings: { soldCount: true } });
+  const { listing } = await w.entry('A', 0);
+  const read = async (): Promise<Reading> => {
+    const [outcome] = await w.adapter.read([listing], w.call());
+    return outcome?.kind === 'read' ? outcome.reading : t.fail() as never;
+  };
+  const { fields } = w.shop.listings.get('A')!;
+  t.like(await read(), { quantity: 6, sold: 0, soldBy: fields['listingId']! });
+  await pause(200);
+  w.shop.buy('b', [{ sku: 'A', units: 2 }, { sku: 'B', units: 1 }]);
+  t.like(await read(), { quantity: 4, sold: 2 });
+  w.shop.faults.add({ kind: 'stale-read', ageMs: 100, forMs: 60_000 });
+  t.like(await read(), { quantity: 6, sold: 0 }, 'a state of before is so in whole');
+  w.shop.faults.clear();
+  w.shop.relist('A');
+  fields['listingId'] = '119999999999';
+  t.like(await read(), { quantity: 4, sold: 0, soldBy: '119999999999' }, 'put up anew it is another count');
+});
+
+test.serial('a count of sales that is not believed is not told', async t => {
+  const w = await world(t, { A: 6 }, { settings: { soldCount: false } });
+  const [outcome] = await w.adapter.read([(await w.entry('A', 0)).listing], w.call());
+  t.true(outcome?.kind === 'read' && outcome.reading.sold === undefined && outcome.reading.soldBy === undefined);
+});
+
 test.serial('a listing on hold is told as not active, with eBay\'s state as reason and its quantity kept', async t => {
   const w = await world(t, { A: 6 });
   const entry = await w.entry('A', 0);
   w.shop.setActive('A', false);
   const [before] = await w.adapter.read([entry.listing], w.call());
-  t.deepEqual(before, { kind: 'read', reading: { listing: entry.listing, quantity: 6, sold: 0, buyable: 0, active: false, reason: `offer ${entry.listing.fields['offerIds']} on hold` } });
+  t.deepEqual(before, { kind: 'read', reading: { listing: entry.listing, quantity: 6, sold: 0, soldBy: w.shop.listings.get('A')!.fields['listingId']!, buyable: 0, active: false, reason: `offer ${entry.listing.fields['offerIds']} on hold` } });
   const [outcome] = await w.adapter.write([entry], w.call());
   t.is(outcome?.kind, 'accepted');
   t.regex(outcome?.kind === 'accepted' ? outcome.reference ?? '' : '', /^25096 /);

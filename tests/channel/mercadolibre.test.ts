@@ -18,7 +18,7 @@ import { accessToken, adapterFor, answering, call, entry, imported, keeping, onl
 const named = (prefix: string): TestFn =>
   ({ serial: (title: string, run: (t: ExecutionContext) => Promise<void>) => { test.serial(`${prefix}: ${title}`, run); } }) as TestFn;
 
-channelContract(named('mixed account'), opening => start(opening));
+channelContract(named('mixed account'), opening => start(opening, { settings: { soldCount: true } }));
 channelContract(named('multi-origin account'), opening => start(opening, { factory: mercadolibreWarehouseSandbox }));
 
 const one = (kind: 'item' | 'userProduct' | 'variation' | 'fullAndFlex' | 'full', more: { versionInAnswer?: boolean; twins?: boolean } = {}) =>
@@ -95,7 +95,24 @@ test.serial('a listing sold from Full only is imported with its number and its w
 
 test.serial('the answer of an item write is its proof', async t => {
   const w = await world(t, { 'A-1': 10 }, { factory: one('item') });
-  t.deepEqual(await w.adapter.write([await entry(w, await only(w), 4)], call()), [{ kind: 'applied', sold: 0, signature: 'sig-4', quantity: 4 }]);
+  t.deepEqual(await w.adapter.write([await entry(w, await only(w), 4)], call()), [{ kind: 'applied', signature: 'sig-4', quantity: 4 }]);
+});
+
+test.serial('units ever sold are told where the settings say that they count: of an item or a variation alone, in answers too', async t => {
+  const w = await world(t, { 'A-1': 10 }, { factory: one('item'), settings: { soldCount: true } });
+  w.shop.buy('b', [{ sku: 'A-1', units: 3 }]);
+  t.like(await w.adapter.write([await entry(w, await only(w), 4)], call()), [{ kind: 'applied', sold: 3, quantity: 4 }]);
+  const variations = await world(t, { 'V-1': 10, 'V-2': 10 }, { factory: one('variation'), settings: { soldCount: true } });
+  variations.shop.buy('b', [{ sku: 'V-2', units: 2 }]);
+  t.deepEqual((await imported(variations)).map(({ listing, sold }) => [listing.sku, sold]), [['V-1', 0], ['V-2', 2]]);
+  const shared = await world(t, { 'U-1': 10 }, { factory: one('userProduct'), settings: { soldCount: true } });
+  t.deepEqual((await imported(shared)).map(({ sold }) => sold), [undefined], 'each item of a user product counts its own sales');
+});
+
+test.serial('units ever sold are not told by default: how live they are is not documented', async t => {
+  const w = await world(t, { 'A-1': 10 }, { factory: one('item') });
+  const [reading] = await w.adapter.read([await only(w)], call());
+  t.is(reading?.kind === 'read' && reading.reading.sold, undefined);
 });
 
 test.serial('an account that was switched to multi-origin answers 200 to an item write, and it does not count as applied', async t => {

@@ -127,8 +127,8 @@ function item(shop: EbayShop, sku: string): unknown {
 }
 
 function offersOf(shop: EbayShop, listing: ShopListing, { auctions }: InventoryOptions): { format: string }[] {
-  const { sku, active, sold, fields } = listing;
-  const { own } = shop.seen(sku);
+  const { sku, active, fields } = listing;
+  const { own, sold } = shop.seen(sku);
   const ended = shop.ended(sku);
   const common = { sku, marketplaceId: 'EBAY_US', categoryId: '30120', listingPolicies: {}, pricingSummary: { price: { value: '10.00', currency: 'USD' } } };
   const fixed = offerIdsOf(listing).map((offerId, n) => ({

@@ -98,9 +98,10 @@ export class EbayShop extends Shop {
     return { stock: Math.max(stock, live[0]!), own: live };
   }
 
-  /** What a read tells now, which a stale-read fault may hold back. */
-  seen(sku: string): Registers {
-    return this.registers(sku, this.read(sku)!.quantity);
+  /** What a read tells now, which a stale-read fault may hold back: the count of sales is as old as the quantity. */
+  seen(sku: string): Registers & { sold: number } {
+    const { quantity, sold } = this.read(sku)!;
+    return { ...this.registers(sku, quantity), sold };
   }
 
   /** Sets what is given of the item's stock and the offers' own numbers. */

@@ -97,7 +97,10 @@ export function tradingRoutes(app: FastifyInstance, shop: EbayShop, grants: Gran
   function itemOf(all: ShopListing[]): string {
     const [{ sku, fields }] = all as [ShopListing];
     const active = all.some(one => one.active);
-    const numbers = (one: ShopListing): { quantity: number; sold: number } => ({ quantity: shop.read(one.sku)!.quantity + one.sold, sold: one.sold });
+    const numbers = (one: ShopListing): { quantity: number; sold: number } => {
+      const { quantity, sold } = shop.read(one.sku)!;
+      return { quantity: quantity + sold, sold };
+    };
     const total = all.map(numbers).reduce((a, b) => ({ quantity: a.quantity + b.quantity, sold: a.sold + b.sold }));
     const variations = shop.kindOf(sku) !== 'variation' ? '' : `<Variations>${all.map(one => {
       const { quantity, sold } = numbers(one);

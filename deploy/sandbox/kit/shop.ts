@@ -16,14 +16,14 @@ export interface ShopListing {
   reserved: number;
   /** Units that buyers have in payment: nobody else can buy them, and no API tells of them. */
   held: number;
-  /** Units ever sold here. */
+  /** Units ever sold here, as the vendor counts them. */
   sold: number;
   /** Moves with every change of quantity, ours or a buyer's. */
   version: number;
   updatedAt: number;
   active: boolean;
   /** Earlier states, newest last, for stale reads; bounded. */
-  history: { at: number; quantity: number; reserved: number; version: number }[];
+  history: { at: number; quantity: number; reserved: number; sold: number; version: number }[];
 }
 
 export interface ShopOrderLine {
@@ -58,6 +58,8 @@ export interface ShopOptions {
   wholeOrders?: boolean;
   /** True where the vendor writes one order line per unit (Walmart): three units are three lines. */
   unitLines?: boolean;
+  /** True where a cancellation takes its units off the count of sales again. */
+  uncounts?: boolean;
   /** True where a paid order takes what is shown below zero (Shopify); elsewhere it ends at zero. */
   belowZero?: boolean;
 }
@@ -122,7 +124,7 @@ export class Shop {
   }
 
   /** What the read API tells: the live state, or an older one while a stale-read fault is on. */
-  read(sku: string): { quantity: number; reserved: number; version: number } | undefined {
+  read(sku: string): { quantity: number; reserved: number; sold: number; version: number } | undefined {
     const listing = this.listings.get(sku);
     if (!listing) return undefined;
     const stale = this.faults.hit('stale-read', 'read');
@@ -201,9 +203,8 @@ export class Shop {
         lines.push({ line, sku, units: size, cancelled: 0, shipped: 0 });
         this.ledger.add({ kind: 'sold', sku, line: `${orderId}/${line}`, units: size, buyer });
       }
-      listing.sold += units;
       const least = this.#options.belowZero ? -Infinity : 0;
-      this.#change(listing, this.gross ? { reserved: listing.reserved + units } : { quantity: Math.max(least, listing.quantity - units) }, 'sale');
+      this.#change(listing, { sold: listing.sold + units, ...(this.gross ? { reserved: listing.reserved + units } : { quantity: Math.max(least, listing.quantity - units) }) }, 'sale');
     }
     if (lines.length === 0) return { order: undefined, refused };
     this.#orderCount += 1;
@@ -235,8 +236,10 @@ export class Shop {
     this.#touch(order);
     this.ledger.add({ kind: 'cancelled', sku: line.sku, line: `${order.orderId}/${line.line}`, units: back });
     const listing = this.#known(line.sku);
-    if (this.gross) this.#change(listing, { reserved: listing.reserved - back }, 'restock');
-    else if (restocks) this.#change(listing, { quantity: listing.quantity + back }, 'restock');
+    const sold = this.#options.uncounts ? Math.max(0, listing.sold - back) : listing.sold;
+    if (this.gross) this.#change(listing, { sold, reserved: listing.reserved - back }, 'restock');
+    else if (restocks) this.#change(listing, { sold, quantity: listing.quantity + back }, 'restock');
+    else if (sold !== listing.sold) this.#change(listing, { sold }, 'restock');
     return back;
   }
 
@@ -258,13 +261,17 @@ export class Shop {
   sellHidden(sku: string, units: number): void {
     const listing = this.#known(sku);
     this.ledger.add({ kind: 'sold', sku, line: `hidden-${this.ledger.entries.length}/1`, units, buyer: 'hidden', hidden: true });
-    listing.sold += units;
-    this.#change(listing, this.gross ? { reserved: listing.reserved + units } : { quantity: Math.max(0, listing.quantity - units) }, 'sale');
+    this.#change(listing, { sold: listing.sold + units, ...(this.gross ? { reserved: listing.reserved + units } : { quantity: Math.max(0, listing.quantity - units) }) }, 'sale');
   }
 
   /** Orders changed at or after `since` and not after `until`, oldest change first. */
   ordersChanged(since: number, until: number): ShopOrder[] {
     return [...this.orders.values()].filter(o => o.updatedAt >= since && o.updatedAt <= until);
+  }
+
+  /** The listing is put up anew: what it sold before is another one's. */
+  relist(sku: string, sold = 0): void {
+    this.#change(this.#known(sku), { sold }, 'restock');
   }
 
   /** Closes, suppresses or reopens a listing. */
@@ -296,10 +303,10 @@ export class Shop {
     this.onOrder(order);
   }
 
-  #change(listing: ShopListing, to: { quantity?: number; reserved?: number }, by: 'write' | 'sale' | 'restock' | 'edit' | 'ship'): void {
+  #change(listing: ShopListing, to: { quantity?: number; reserved?: number; sold?: number }, by: 'write' | 'sale' | 'restock' | 'edit' | 'ship'): void {
     const before = this.buyable(listing);
     const at = this.clock.now();
-    listing.history.push({ at: listing.updatedAt, quantity: listing.quantity, reserved: listing.reserved, version: listing.version });
+    listing.history.push({ at: listing.updatedAt, quantity: listing.quantity, reserved: listing.reserved, sold: listing.sold, version: listing.version });
     if (listing.history.length > 32) listing.history.shift();
     Object.assign(listing, to, { version: listing.version + 1, updatedAt: at });
     const after = this.buyable(listing);

@@ -164,9 +164,13 @@ interface View {
 
 function itemOf(market: Market, id: string, registers: readonly Register[], { owner, allAttributes, sent }: View): Record<string, unknown> {
   const { shop } = market;
-  const exactly = (register: Register): number => sent?.get(register.sku) ?? (shop.read(register.sku)?.quantity ?? 0) + otherUnits(market, register);
-  const shown = owner ? exactly : (register: Register) => coarse(exactly(register));
-  const rows = registers.map(register => ({ register, listing: shop.listings.get(register.sku)!, units: shown(register) }));
+  const rows = registers.map(register => {
+    const listing = shop.listings.get(register.sku)!;
+    const written = sent?.get(register.sku);
+    const seen = written === undefined ? shop.read(register.sku) : listing;
+    const exact = written ?? (seen?.quantity ?? 0) + otherUnits(market, register);
+    return { register, listing, units: owner ? exact : coarse(exact), sold: seen?.sold ?? 0 };
+  });
   const total = rows.reduce((sum, row) => sum + row.units, 0);
   const [first] = registers;
   const byVariation = first?.variationId !== undefined || registers.length === 0;
@@ -181,7 +185,7 @@ function itemOf(market: Market, id: string, registers: readonly Register[], { ow
     condition: 'new',
     listing_type_id: 'gold_special',
     available_quantity: total,
-    sold_quantity: rows.reduce((sum, row) => sum + row.listing.sold, 0),
+    sold_quantity: rows.reduce((sum, row) => sum + row.sold, 0),
     ...statusOf(rows.map(row => row.listing), total),
     user_product_id: first?.userProductId ?? null,
     family_name: first?.userProductId === undefined ? null : `Family of ${id}`,
@@ -189,10 +193,10 @@ function itemOf(market: Market, id: string, registers: readonly Register[], { ow
     seller_custom_field: null,
     attributes: byVariation ? [] : sku(first!),
     variations: byVariation
-      ? rows.map(({ register, listing, units }) => ({
+      ? rows.map(({ register, units, sold }) => ({
         id: Number(register.variationId),
         available_quantity: units,
-        sold_quantity: listing.sold,
+        sold_quantity: sold,
         seller_custom_field: null,
         attribute_combinations: [{ id: 'COLOR', name: 'Color', value_name: register.variationId }],
         // mercadolibre.md 3: SELLER_SKU on variations wants include_attributes=all.

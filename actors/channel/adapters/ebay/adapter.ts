@@ -16,7 +16,7 @@ import { classOf, failureOf, principal, textOf } from './errors.ts';
 import { orderAsk, orderPage } from './orders.ts';
 import { checksOf } from './preferences.ts';
 import { quotasOf } from './quotas.ts';
-import { fixedPrice, isPublished, listingOf, readingOf } from './reading.ts';
+import { fixedPrice, isPublished, listingOf, readingOf, uncounted } from './reading.ts';
 import { bulkItemsAnswer, itemsAnswer, offersAnswer, ordersAnswer, parse } from './schemas.ts';
 import type { Offer } from './schemas.ts';
 import { readSettings } from './settings.ts';
@@ -116,6 +116,12 @@ class EbayAdapter implements ChannelAdapter {
   }
 
   async read(listings: readonly Listing[], call: Call): Promise<ReadOutcome[]> {
+    const outcomes = await this.#read(listings, call);
+    if (this.#settings.soldCount) return outcomes;
+    return outcomes.map(outcome => (outcome.kind === 'read' ? { ...outcome, reading: uncounted(outcome.reading) } : outcome));
+  }
+
+  async #read(listings: readonly Listing[], call: Call): Promise<ReadOutcome[]> {
     if (listings.length === 0) return [];
     if (listings.some(isTrading)) {
       if (!this.#settings.legacy) return Promise.all(listings.map(async listing => (isTrading(listing) ? { kind: 'failed' as const, listing, ...notKept } : (await this.read([listing], call))[0]!)));

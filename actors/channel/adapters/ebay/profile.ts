@@ -19,7 +19,7 @@ export const ebayProfile: ChannelProfile = {
     },
     idOf: (sku, { itemId, variation }) => (itemId === undefined ? sku : variation === undefined ? itemId : `${itemId}/${variation}`),
   },
-  countsSold: '`soldQuantity` of each published offer, `QuantitySold` of a listing of the Trading API',
+  countsSold: '`soldQuantity` of each published offer, `QuantitySold` of a listing of the Trading API, unless `soldCount` is off',
   tellsInactive: true,
   orders: 'by last modification, polls overlap by 2 min, complete to 1 min ago; unpaid orders may be missing',
   rates: 'calls a day and per application, counted by Plumb, as are the 250 revisions of a listing in a day, the last 20 of which are not spent on raises; eBay is asked what is left of the day every 15 min and after a 429',
@@ -47,8 +47,8 @@ export const ebayProfile: ChannelProfile = {
     },
     {
       id: 'cancelled', source: 'ebay.md 6.1', experiment: 'person',
-      asks: 'Does a cancelled order return its unit?',
-      instructions: 'Buy and cancel one unit of the test listing, and read it before and after.',
+      asks: 'Does a cancelled order return its unit, and does `soldQuantity` fall?',
+      instructions: 'Buy and cancel one unit of the test listing, and read it before and after. Plumb needs no answer: it takes either.',
     },
   ],
 };

@@ -33,7 +33,7 @@ export function readingOf(asked: Listing, stock: number | undefined, offers: rea
   const shown = counted.map(offer => ({ units: smaller(stock, offer.availableQuantity), closed: closedBecause(offer, stock) }));
   if (shown.length === 0 || shown.some(({ units }) => units === undefined)) return undefined;
   const sum = (of: typeof shown): number => of.reduce((total, { units }) => total + units!, 0);
-  // Of published offers alone: one that was withdrawn begins to count anew.
+  // Of published offers alone: one that was withdrawn begins to count anew, under a new listing id.
   const counts = published.map(offer => offer.listing?.soldQuantity);
   const sold = counts.reduce<number | undefined>((total, units) => (total === undefined || units === undefined ? undefined : total + units), published.length > 0 ? 0 : undefined);
   const open = shown.filter(({ closed }) => closed === undefined);
@@ -41,10 +41,15 @@ export function readingOf(asked: Listing, stock: number | undefined, offers: rea
     listing: published.length === 0 ? asked : { ...asked, fields: { ...asked.fields, ...listingOf(asked.sku, published).fields } },
     quantity: sum(shown),
     buyable: sum(open),
-    ...(sold !== undefined && { sold }),
+    ...(sold !== undefined && { sold, soldBy: published.map(({ offerId, listing }) => listing?.listingId ?? offerId).sort().join(',') }),
     active: open.length > 0,
     ...(open.length === 0 && { reason: shown.map(({ closed }) => closed).join('; ') }),
   };
+}
+
+/** Where the account's count of its sales is not believed. */
+export function uncounted({ sold: _sold, soldBy: _by, ...reading }: Reading): Reading {
+  return reading;
 }
 
 function smaller(stock: number | undefined, own: number | undefined): number | undefined {

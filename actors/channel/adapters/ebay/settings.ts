@@ -20,6 +20,7 @@ export const ebaySettings = z.strictObject({
   ordersLagMs: ms(60_000).describe('Orders are taken as complete up to so long ago. eBay counts a sale at commitment but an unpaid order may be missing from the list: without immediate payment this must cover the time buyers have to pay.'),
   ordersOverlapMs: ms(120_000).describe('A poll begins so long before the end of the last one: the list shifts while it is paged.'),
   ordersBackMs: z.number().int().min(0).max(700 * 86_400_000).default(7 * 86_400_000).describe('How far back the first poll of an account goes; the vendor keeps at most two years.'),
+  soldCount: z.boolean().default(true).describe('`soldQuantity` of an offer and `QuantitySold` of a listing rise with each sale at once, of that offer or variation alone: a scarce SKU\'s sale is known before its order is listed. What a cancellation does to them is not documented; either is right.'),
   revisionsPerDay: z.number().int().min(21).default(250).describe('Changes that eBay takes of one listing in a day; the last 20 are kept for zeros and decreases.'),
   scope: z.string().min(1).optional().describe('Asked for at each refresh, space separated; a subset of the consented ones. Left out: all of them.'),
 });

@@ -95,7 +95,7 @@ async function ofItems(reader: Reader, at: Cursor, call: Call): Promise<ListingP
     if (item.status === 'closed') continue; // Cannot be revived; a relisting has a new id.
     const decision = decide(at.user, item);
     if ('userProductId' in decision) stocks.set(decision.userProductId, waitingOf(item, decision.userProductId));
-    else for (const listing of decision.listings) readings.set(listing.id, readingOf(listing, item));
+    else for (const listing of decision.listings) readings.set(listing.id, readingOf(reader, listing, item));
   }
   return page([...readings.values()], { ...at, ids: at.ids.slice(multigetMax), stocks: [...stocks.values()] });
 }
@@ -108,11 +108,11 @@ const waitingOf = (item: Item, userProductId: string): Waiting => ({
   ...activity(item),
 });
 
-function readingOf(listing: Listing, item: Item): Reading {
+function readingOf({ settings }: Reader, listing: Listing, item: Item): Reading {
   const { variationId } = listing.fields;
   const shows = item.variations?.find(v => v.id === variationId) ?? item;
   const quantity = shows.available_quantity;
-  return { listing, quantity, ...soldOf(fieldsOf(listing), shows), ...standing(item, quantity) };
+  return { listing, quantity, ...soldOf(settings, fieldsOf(listing), shows), ...standing(item, quantity) };
 }
 
 /** A user product by the location that is ours; one that has none is listed as not writable, with its items' number. */

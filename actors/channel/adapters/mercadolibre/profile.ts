@@ -23,7 +23,7 @@ export const mercadolibreProfile: ChannelProfile = {
     },
     idOf: (_, { itemId, variationId, userProductId }) => (variationId === undefined ? userProductId ?? itemId! : listingId(itemId!, variationId)),
   },
-  countsSold: '`sold_quantity` of an item or variation that shares its stock with no other; in answers to writes too',
+  countsSold: '`sold_quantity` of an item or variation that shares its stock with no other, in answers to writes too, where `soldCount` says so',
   tellsInactive: true,
   orders: 'by last update, polls overlap by 10 min, complete to 1 min ago; every status counts until it is cancelled',
   rates: 'one published limit, 100 stock reads a minute; the others are settings; a 429 brings no wait',
@@ -40,6 +40,11 @@ export const mercadolibreProfile: ChannelProfile = {
     { id: 'condition', source: 'mercadolibre.md 2.5', experiment: 'condition', asks: 'Is a write on an outdated version refused?' },
     { id: 'unchanged', source: 'mercadolibre.md 2', experiment: 'unchanged', asks: 'Is a write of the quantity that is there accepted like any other?' },
     { id: 'zero', source: 'mercadolibre.md 7', experiment: 'zero', asks: 'Can the listing go to 0 by quantity, and sell again when raised?' },
+    {
+      id: 'sold-count', source: 'mercadolibre.md 3', experiment: 'person',
+      asks: 'Does `sold_quantity` rise at once with a sale, of that variation alone? Does a cancellation take it off again?',
+      instructions: 'Buy one unit as a test user, and read the item every few seconds until the order is found; then cancel it and read it again. Where it rose no later than the order was found, set `soldCount: true`.',
+    },
     {
       id: 'variation-put', source: 'mercadolibre.md 2.3', experiment: 'person',
       asks: 'Does PUT /items/{id}/variations/{variation} take a quantity?',

@@ -95,7 +95,7 @@ export async function readItems(reader: Reader, listings: readonly Listing[], ca
     }
     const shows = variation ?? item;
     const quantity = shows.available_quantity;
-    return { kind: 'read', reading: { listing, quantity, ...soldOf(fields, shows), ...standing(item, quantity) } };
+    return { kind: 'read', reading: { listing, quantity, ...soldOf(reader.settings, fields, shows), ...standing(item, quantity) } };
   });
 }
 

@@ -21,6 +21,7 @@ export const mercadolibreSettings = z
     orderWindowMax: z.number().int().min(50).default(1_000).describe('Unconfirmed: orders that one search may page through; a window that holds more is cut in two.'),
     verifyAfterMs: ms.default(1_000).describe('Unconfirmed: when a versioned write may be read back, and until when it must show.'),
     verifyWithinMs: ms.default(30_000),
+    soldCount: z.boolean().default(false).describe('Unconfirmed: `sold_quantity` rises with each sale at once, of that item or variation alone. Where it does, a scarce SKU\'s sale is known before its order is found.'),
     variationsMaxAgeMs: ms.default(60_000).describe('How old the list of an item\'s variations may be when it is sent back with a write.'),
   })
   .refine(s => s.orderOverlapMs >= s.orderLagMs, { path: ['orderOverlapMs'], message: 'must reach over orderLagMs' });

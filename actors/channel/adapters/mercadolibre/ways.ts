@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Listing } from '../../adapter.ts';
 import { TerminalError } from '../../../errors.ts';
 import type { Item, User, Variation } from './schemas.ts';
+import type { Settings } from './settings.ts';
 
 /** In `Listing.fields`. `userProductId` may accompany `item`: a user product of one origin, written through one item. */
 const fieldsSchema = z.discriminatedUnion('way', [
@@ -87,10 +88,11 @@ export function skuOf(of: Pick<Variation, 'attributes' | 'seller_custom_field'>)
 }
 
 /**
- * Units ever sold of a listing, by the counter of its item or variation. Undefined for a user product: each of its items
- * counts its own sales, and they all draw on one stock.
+ * Units ever sold of a listing, by the counter of its item or variation, where the account's settings believe it. Undefined for
+ * a user product: each of its items counts its own sales, and they all draw on one stock.
  */
-export function soldOf(fields: Fields, of: { sold_quantity?: number | null | undefined }): { sold?: number } {
+export function soldOf({ soldCount }: Pick<Settings, 'soldCount'>, fields: Fields, of: { sold_quantity?: number | null | undefined }): { sold?: number } {
+  if (!soldCount) return {};
   const shared = fields.way !== 'variations' && (fields.way !== 'item' || fields.userProductId !== undefined);
   return shared || of.sold_quantity == null ? {} : { sold: of.sold_quantity };
 }

@@ -66,7 +66,7 @@ async function writeItem(writer: Writer, entry: WriteEntry, itemId: string, body
   if (!item) return accepted(writer, entry, 'answered with an unknown body');
   if (item.variations?.length) writer.variations.saw(itemId, item.variations.map(v => v.id), at);
   const shown = variationId === undefined ? item : item.variations?.find(v => v.id === variationId);
-  if (shown?.available_quantity === entry.quantity) return { kind: 'applied', signature: entry.signature, quantity: entry.quantity, ...soldOf(fieldsOf(entry.listing), shown) };
+  if (shown?.available_quantity === entry.quantity) return { kind: 'applied', signature: entry.signature, quantity: entry.quantity, ...soldOf(writer.settings, fieldsOf(entry.listing), shown) };
   return accepted(writer, entry, `answered ${shown?.available_quantity ?? 'without the variation'}`);
 }
 
