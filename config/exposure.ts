@@ -22,6 +22,8 @@ export const accountExposureSchema = z.strictObject({
   holdMs: ms.optional().describe('Buyers may hold units in payment for so long.'),
   staleMs: ms.optional().describe('A reading may be so old.'),
   leakMs: ms.optional().describe('Units that a channel has a right to and does not show are looked for after so long.'),
+  countMs: ms.optional().describe('Where the channel counts its sales: a sale is in that count within so long after its order was read.'),
+  unlistedMs: ms.optional().describe('Where the channel counts its sales: a unit that was counted and is in no order is taken for sold for so long.'),
 });
 
 export type ExposureConfig = z.output<typeof exposureSchema>;

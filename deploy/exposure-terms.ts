@@ -16,19 +16,25 @@ interface ChannelTerms {
   holdMs: number;
   /** An answer is no proof, nor is an early read. */
   queued?: true;
+  /** Orders that are counted as sold may be in no list for so long, vendor's ms; a day where left out. */
+  unlistedMs?: number;
 }
 
 const minute = 60_000;
+const day = 1_440 * minute;
 const leakMs = 20 * minute;
+/** How far a channel's count of its sales may be behind its orders is not documented anywhere. */
+const countMs = 10 * minute;
 
 /**
  * Shopify's keys are of a whole call, and a repeat would travel in another one: a write of it is not repeated. Where
- * carts and payments hold units is not documented: a quarter of an hour, eBay ten minutes.
+ * carts and payments hold units is not documented: a quarter of an hour, eBay ten minutes. An order of eBay that is not paid
+ * is counted as sold and may be in no list: buyers have four days to pay, and sellers some more to cancel.
  */
 const channels: Readonly<Record<string, ChannelTerms>> = {
   shopify: { kind: 'swap', holdMs: 15 * minute },
   mercadolibre: { kind: 'set', withField: { field: 'way', values: ['selling_address', 'seller_warehouse'], kind: 'version' }, holdMs: 15 * minute },
-  ebay: { kind: 'set', holdMs: 10 * minute },
+  ebay: { kind: 'set', holdMs: 10 * minute, unlistedMs: 7 * day },
   amazon: { kind: 'set', queued: true, holdMs: 0 },
   walmart: { kind: 'gross', holdMs: 0 },
 };
@@ -53,7 +59,7 @@ export function probePorts(config: Config, { account, channel, probe }: Config['
 
 export function exposureSettings({ exposure, accounts, channels: { callMs }, timeScale }: Pick<Config, 'exposure' | 'accounts' | 'channels' | 'timeScale'>): ExposureSettings {
   const terms = accounts.map(({ account, channel, exposure: own }): [string, AccountTerms] => {
-    const { kind, withField, holdMs, queued } = channels[channel] ?? weakest;
+    const { kind, withField, holdMs, queued, unlistedMs = day } = channels[channel] ?? weakest;
     const withinMs = profiles[channel]?.verification.withinMs ?? minute;
     const real = (vendorMs: number): number => Math.ceil(vendorMs / timeScale);
     const of = (each: Kind): Terms => ({
@@ -68,6 +74,8 @@ export function exposureSettings({ exposure, accounts, channels: { callMs }, tim
       leakMs: real(own?.leakMs ?? leakMs),
       marginMs: exposure.marginMs,
       cap: exposure.cap,
+      countMs: real(own?.countMs ?? countMs),
+      unlistedMs: real(own?.unlistedMs ?? unlistedMs),
     });
     if (own?.kind !== undefined || !withField) return [account, { terms: of(own?.kind ?? kind) }];
     const { field, values } = withField;

@@ -8,7 +8,7 @@ import { bufferFor } from '../actors/sku/exposure/safety-stock.ts';
 import type { Buffer } from '../actors/sku/exposure/safety-stock.ts';
 import { measuredOf, scarcityOf } from '../actors/sku/exposure/scarcity.ts';
 import type { Delays } from '../actors/sku/exposure/scarcity.ts';
-import type { Shortfall } from '../actors/sku/exposure/ledger.ts';
+import type { Cell, Shortfall } from '../actors/sku/exposure/ledger.ts';
 import type { Stock } from '../actors/sku/protocol.ts';
 import { target } from '../actors/sku/rules.ts';
 import { known } from '../actors/sku/stock.ts';
@@ -29,6 +29,8 @@ export interface ExposureView {
   free?: number;
   rights?: number;
   debt?: number;
+  /** Units that channels counted as sold, and of which no order has told yet: they are neither in rights nor free. */
+  counted?: number;
   shortfall?: Shortfall;
   /** The source's number is not believed yet: it contains these. */
   waitsFor?: string[];
@@ -45,6 +47,8 @@ export interface ChannelView {
   /** What it should show: in escrow what it may sell. */
   shows?: number;
   rights?: number;
+  /** Units ever sold by the channel's own count, as last read; of these so many are in no order yet, the last of them counted then. */
+  sales?: { units: number; unlisted: number; since?: number };
   /** A write that may or may not have been carried out. */
   inDoubt?: { to: number; from?: number; reserved: number; attempts: number; until: number };
   /** Units held back by its rule, and those that would keep the accepted risk. */
@@ -65,6 +69,7 @@ export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure
   const { risk = 0.001, unmeasuredMs = 900_000, pace } = settings.exposure ?? {};
   const ledger = exposure && ledgerOf(stock, exposure, settings.exposure);
   const units = known(stock);
+  const counted = Object.values(ledger?.cells ?? {}).reduce((sum, { counter }) => sum + counter, 0);
   const measured = measuredOf(stock, delays, now, pace);
   const scarcity = scarcityOf(stock, measured, settings.debounce.hardMs);
   const mode = exposure ? 'escrow' : 'mirror';
@@ -74,6 +79,7 @@ export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure
     ...(exposure?.inForceSince !== undefined && { inForceSince: exposure.inForceSince }),
     ...(units !== undefined && { known: units }),
     ...(ledger?.count && { free: free(ledger)!, rights: totalRights(ledger), debt: debt(ledger) }),
+    ...(counted > 0 && { counted }),
     ...(exposure?.shortfall && { shortfall: exposure.shortfall }),
     ...(exposure?.waiting && { waitsFor: exposure.waiting.ids }),
     channels: Object.keys(stock.outlets).sort().map((account): ChannelView => {
@@ -83,7 +89,7 @@ export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure
       const shows = cell ? sellable(ledger!, account) : units === undefined ? undefined : target(stock, account, outlet, units);
       return {
         account,
-        ...(cell && { kind: cell.terms.kind, rights: cell.rights, ...(exposure!.cells[account]!.weak && { isWeak: true as const }) }),
+        ...(cell && { kind: cell.terms.kind, rights: cell.rights, ...(exposure!.cells[account]!.weak && { isWeak: true as const }), ...salesOf(cell) }),
         ...(shows !== undefined && { shows }),
         ...(intent && { inDoubt: { to: intent.to, ...(intent.from !== undefined && { from: intent.from }), reserved: intent.reserved, attempts: intent.attempts, until: intent.until } }),
         buffer: outlet.rule.buffer,
@@ -92,6 +98,10 @@ export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure
     }),
     scarcity: { ...choice, unitsPerHour: scarcity.unitsPerHour, ...(scarcity.delayMs !== undefined && { delayMs: scarcity.delayMs }) },
   };
+}
+
+function salesOf({ tally, counter, countedSince }: Cell): Pick<ChannelView, 'sales'> {
+  return tally ? { sales: { units: tally.units, unlisted: counter, ...(countedSince !== undefined && { since: countedSince }) } } : {};
 }
 
 function whyOf(stock: Stock, { exposure: settings }: Pick<SkuSettings, 'exposure'>, { mode: chosen, why }: ModeChoice, bars: Bars): string {

@@ -164,8 +164,8 @@ export type ChannelFact =
 
 /** What channels tell of a SKU that is in escrow; whoever mirrors passes over it. */
 export type ExposureTold =
-  /** What a channel showed to a read that began then; with the vendor's version and its count of units sold, where it has them. */
-  | { type: 'cell.read'; account: string; quantity: number; at: number; tag?: string; sold?: number }
+  /** What a channel showed to a read that began then; with the vendor's version and its count of units ever sold, where it has them. */
+  | { type: 'cell.read'; account: string; quantity: number; at: number; tag?: string; sold?: number; soldBy?: string }
   /** Orders of the account and what became of them are in the journal through then, by the channel's clock. */
   | { type: 'orders.complete'; account: string; through: number }
   /** Another node owns the account, and does not know how often what it finds was sent. */

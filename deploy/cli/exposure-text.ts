@@ -3,11 +3,11 @@ import Table from 'cli-table3';
 import type { ExposureView } from '../exposure-view.ts';
 
 export function exposureText(view: ExposureView): string {
-  const { sku, mode, why, inForceSince, known, free, rights, debt, shortfall, waitsFor, channels, scarcity } = view;
+  const { sku, mode, why, inForceSince, known, free, rights, debt, counted, shortfall, waitsFor, channels, scarcity } = view;
   const force = mode === 'mirror' ? '' : inForceSince === undefined ? ', not in force: a debt from before is worked off' : `, in force since ${time(inForceSince)}`;
   const lines = [
     `SKU ${sku}: ${mode}${force} (${why})`,
-    known === undefined ? 'never counted' : mode === 'mirror' ? `${known} available` : `${known} available = ${rights} in channels' rights + ${free} free${debt ? `; ${debt} could be sold beyond what exists` : ''}`,
+    known === undefined ? 'never counted' : mode === 'mirror' ? `${known} available` : `${known} available = ${rights} in channels' rights + ${free} free${counted ? ` + ${counted} counted as sold, of which no order tells yet` : ''}${debt ? `; ${debt} could be sold beyond what exists` : ''}`,
     ...shortfall ? [`shortfall since ${time(shortfall.openedAt)} (${shortfall.cause}): ${shortfall.debt} at most, ${shortfall.oversold} really sold${shortfall.lines.map(({ line, units }) => `, ${units} in ${line}`).join('')}`] : [],
     ...waitsFor ? [`the source's newest number is not believed yet: it contains ${waitsFor.join(', ') || 'orders'} that are not learnt`] : [],
     '',
@@ -19,12 +19,16 @@ export function exposureText(view: ExposureView): string {
 }
 
 function cells(channels: ExposureView['channels']): string {
-  const table = new Table({ head: ['channel', 'kind', 'rights', 'shows', 'write in doubt'], style: { head: [], border: [] } });
-  for (const { account, kind, isWeak, rights, shows, inDoubt } of channels) {
+  const table = new Table({ head: ['channel', 'kind', 'rights', 'shows', 'its count of sales', 'write in doubt'], style: { head: [], border: [] } });
+  for (const { account, kind, isWeak, rights, shows, sales, inDoubt } of channels) {
     const doubt = inDoubt ? `${inDoubt.from === undefined ? '' : `${inDoubt.from} `}→ ${inDoubt.to}, ${inDoubt.reserved} reserved, sent ${inDoubt.attempts} ×, over at ${time(inDoubt.until)}` : '';
-    table.push([account, kind === undefined ? 'not in the ledger' : isWeak ? `${kind}: its conditions were seen broken` : kind, rights ?? '', shows ?? 'to be read', doubt]);
+    table.push([account, kind === undefined ? 'not in the ledger' : isWeak ? `${kind}: its conditions were seen broken` : kind, rights ?? '', shows ?? 'to be read', sales ? told(sales) : '', doubt]);
   }
   return table.toString();
+}
+
+function told({ units, unlisted, since }: NonNullable<ExposureView['channels'][number]['sales']>): string {
+  return unlisted === 0 ? String(units) : `${units}, ${unlisted} in no order yet${since === undefined ? '' : ` since ${time(since)}`}`;
 }
 
 function buffers(channels: ExposureView['channels']): string {

@@ -126,19 +126,26 @@ export class Cells {
   }
 
   /** Tells a reading, where it is news or was asked for. */
-  tell(pair: Pair, cell: HeldCell, { quantity, version }: Reading, beganAt: number): void {
+  tell(pair: Pair, cell: HeldCell, reading: Reading, beganAt: number): void {
+    const { quantity, version, sold, soldBy } = reading;
     const at = beganAt + Math.round(this.#now() - Date.now());
-    const { ask, shown, suspect, mark, reading, intent } = cell;
-    if (at <= (reading?.at ?? 0)) return;
+    const { ask, shown, suspect, mark, reading: last, intent } = cell;
+    if (at <= (last?.at ?? 0)) return;
     const isAsked = ask !== undefined && at >= ask;
-    const isMoved = intent?.version !== undefined && version !== undefined && version !== reading?.version;
-    if (!isAsked && !isMoved && quantity === shown && !suspect && !mark?.waited) return;
-    const { ports: { account }, journal } = this.#desk;
-    journal.tell(pair.sku, `cr:${account}:${pair.sku}:${at}`, { type: 'cell.read', account, quantity, at, ...(version !== undefined && { tag: version }) });
+    const isMoved = intent?.version !== undefined && version !== undefined && version !== last?.version;
+    const { ports: { account, adapter }, journal } = this.#desk;
+    const isCounted = !adapter.gross && isNewCount(cell, reading, at);
+    if (!isAsked && !isMoved && !isCounted && quantity === shown && !suspect && !mark?.waited) return;
+    journal.tell(pair.sku, `cr:${account}:${pair.sku}:${at}`, { type: 'cell.read', account, quantity, at, ...(version !== undefined && { tag: version }), ...(sold !== undefined && { sold }), ...(soldBy !== undefined && { soldBy }) });
   }
 
   /** By the clock that the SKU's journal is told by. */
   #now(): number {
     return this.#desk.ports.now?.() ?? Date.now();
   }
+}
+
+/** The channel's count of its sales says something new: another number, or the same one when what is owed to it is surely in it. */
+function isNewCount({ tally }: HeldCell, { sold, soldBy }: Reading, at: number): boolean {
+  return sold !== undefined && (!tally || sold !== tally.units || soldBy !== tally.by || at >= (tally.owedUntil ?? Infinity));
 }

@@ -134,13 +134,13 @@ export class Writes {
     const pair = pairs.get(job.sku);
     switch (outcome.kind) {
       case 'applied': {
-        const { quantity, version } = outcome;
+        const { quantity, version, sold } = outcome;
         if (pair) {
           noteWrite(pair, job.quantity, now, now, this.#restMs);
           pair.reading = { quantity, buyable: quantity, at: now, ...(version !== undefined && { version }) };
         }
         if (quantity !== job.quantity && !pair?.cell) return pending.settle(job, 'verify', now, now);
-        this.answer(job, quantity === job.quantity ? 'applied' : 'accepted', job.quantity, version === undefined ? {} : { tag: version });
+        this.answer(job, quantity === job.quantity ? 'applied' : 'accepted', job.quantity, { ...(version !== undefined && { tag: version }), ...(sold !== undefined && { sold }) });
         return pending.rest(job, now);
       }
       case 'accepted':
@@ -221,7 +221,7 @@ export class Writes {
   }
 
   /** Tells the SKU what became of its job. */
-  answer(job: Job, outcome: 'applied' | 'accepted' | 'ambiguous' | 'refused', quantity: number, rest: { until?: number; code?: string; message?: string; tag?: string } = {}): void {
+  answer(job: Job, outcome: 'applied' | 'accepted' | 'ambiguous' | 'refused', quantity: number, rest: { until?: number; code?: string; message?: string; tag?: string; sold?: number } = {}): void {
     const { ports: { account }, pairs, journal } = this.#desk;
     const { sku, signature, version, attempts, correlation } = job;
     const onStored = outcome === 'applied' ? (seq: number): void => { job.told = seq; } : undefined;

@@ -5,7 +5,7 @@ import type { PublishEffect } from '../actor.ts';
 
 /** What can be said; a counter that is 0 is there to be compared with. */
 const events = [
-  'shortfall.opened', 'shortfall.grew', 'shortfall.sold', 'shortfall.closed', 'drift.found', 'drift.over', 'order.late', 'sale.beyond', 'ship.permitted', 'ship.ungated',
+  'shortfall.opened', 'shortfall.grew', 'shortfall.sold', 'shortfall.closed', 'drift.found', 'drift.over', 'order.late', 'sale.beyond', 'sale.unlisted', 'ship.permitted', 'ship.ungated',
   'write.lapsed', 'ledger.lost', 'ledger.regained', 'mode.changed', 'escrow.inForce',
 ] as const;
 const causes = ['correction', 'foreign', 'loss', 'entry', 'late order', 'early close', 'broken promise'] as const;

@@ -25,12 +25,13 @@ test('shows what each channel may sell and why, and sets the mode', async t => {
   let settled = await view();
   await eventually('the debt is worked off', async () => {
     settled = await view();
-    return settled.inForceSince !== undefined && settled.debt === 0;
+    return settled.inForceSince !== undefined && settled.debt === 0 && settled.channels[0]!.sales !== undefined;
   }, 40_000);
   t.is(settled.rights! + settled.free!, 9);
   const { stdout } = await world.plumb('exposure', 'A');
   t.regex(stdout, /^SKU A: escrow, in force since \S+ \(people have set escrow\)\n9 available = \d+ in channels' rights \+ \d+ free\n/);
   t.regex(stdout, /ebay\s+│ set/);
+  t.deepEqual(settled.channels.map(({ sales }) => sales), [{ units: 0, unlisted: 0 }, undefined], 'eBay counts its sales');
   t.like(await view('--set', 'mirror'), { mode: 'mirror' });
   t.is((await world.plumb('exposure', 'nothing')).code, 1);
   t.is((await world.plumb('exposure', 'A', '--set', 'often')).code, 2);

@@ -45,6 +45,7 @@ export function happen(world: World, act: Act): boolean {
       if (!act.restocks) world.hit(act.account, noticedWithinMs);
       return true;
     }
+    case 'relist': marketplaces[act.account]!.relist(act.sku, act.isTold); return true;
     case 'revoke':
       marketplaces[act.account]!.trouble({ kind: 'revoked', on: 'any', forMs: act.forMs });
       world.hit('*', act.forMs + noticedWithinMs);

@@ -30,6 +30,8 @@ interface Terms {
   holdMs: number;
   verifyAfterMs: number;
   verifyWithinMs: number;
+  /** Tells how much it ever sold. */
+  counts?: true;
 }
 
 export const terms: Readonly<Record<Kind, Terms>> = {
@@ -37,7 +39,7 @@ export const terms: Readonly<Record<Kind, Terms>> = {
   gross: { writes: 1, reads: 1, orderLagMs: 1_000, applyMs: 0, holdMs: 0, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
   swap: { writes: 250, reads: 100, orderLagMs: 0, applyMs: 0, holdMs: 20_000, verifyAfterMs: 0, verifyWithinMs: 0 },
   version: { writes: 1, reads: 20, orderLagMs: 500, applyMs: 0, holdMs: 20_000, verifyAfterMs: 0, verifyWithinMs: 0 },
-  set: { writes: 25, reads: 25, orderLagMs: 3_000, applyMs: 0, holdMs: 20_000, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
+  set: { writes: 25, reads: 25, orderLagMs: 3_000, applyMs: 0, holdMs: 20_000, verifyAfterMs: 1_000, verifyWithinMs: 30_000, counts: true },
 };
 
 /** Calls a second that each takes. */
@@ -87,6 +89,7 @@ export class Marketplace {
   readonly #machine: Machine;
   readonly #dice: Dice;
   readonly #terms: Terms;
+  readonly #counting: Dice;
   /** Outcomes by idempotency key. */
   readonly #answered = new Map<string, WriteOutcome>();
   /** When the last write of each listing is carried out, where writes are queued. */
@@ -94,21 +97,35 @@ export class Marketplace {
   /** Signature of the last write of each listing that was carried out. */
   readonly #newest = new Map<string, string>();
   #troubles: (Trouble & { until: number; left: number })[] = [];
+  /** Counts of sales that were begun anew, by SKU. */
+  readonly #counters = new Map<string, string>();
   /** Orders that the list shows only from then on, epoch ms. */
   readonly #listedFrom = new Map<string, number>();
 
-  constructor(account: string, machine: Machine, dice: Dice) {
+  /** @param counting whether a cancellation takes its units off the count of sales, and what that began at */
+  constructor(account: string, machine: Machine, dice: Dice, counting: Dice) {
     this.account = account;
     this.kind = kinds[account]!;
     this.#terms = terms[this.kind];
     this.#machine = machine;
     this.#dice = dice;
-    this.shop = new Shop({ account, clock: new SandboxClock(1), gross: this.kind === 'gross', belowZero: this.kind === 'swap' });
+    this.shop = new Shop({ account, clock: new SandboxClock(1), gross: this.kind === 'gross', belowZero: this.kind === 'swap', uncounts: counting.chance(0.5) });
+    this.#counting = counting;
     this.payments = new Payments(machine, this.shop, this.#terms.holdMs > 0);
   }
 
   trouble(trouble: Trouble): void {
     this.#troubles.push({ ...trouble, until: trouble.forMs === undefined ? Infinity : this.#machine.now + trouble.forMs, left: trouble.times ?? Infinity });
+  }
+
+  list(sku: string, quantity: number): void {
+    this.shop.addListing(sku, quantity).sold = this.#counting.chance(0.5) ? this.#counting.between(1, 5_000) : 0;
+  }
+
+  /** The listing is put up anew; its count of sales is another one where the vendor tells that. */
+  relist(sku: string, isTold: boolean): void {
+    this.shop.relist(sku);
+    if (isTold) this.#counters.set(sku, `${this.#counters.get(sku) ?? 'first'}, again`);
   }
 
   /** The list shows an order only so long after it was made. */
@@ -248,6 +265,7 @@ export class Marketplace {
       quantity: seen.quantity,
       buyable: Math.max(0, this.shop.gross ? seen.quantity - seen.reserved : seen.quantity),
       ...(this.kind === 'version' && { version: String(seen.version) }),
+      ...(this.#terms.counts && { sold: seen.sold, soldBy: this.#counters.get(sku) ?? 'first' }),
       active: live.active,
       ...(!live.active && { reason: 'closed' }),
     };

@@ -25,6 +25,8 @@ export type Act = { at: number } & (
   | { kind: 'late order'; account: string; sku: string; units: number; lateMs: number }
   /** Long after a sale some of its units, or all, are cancelled; the channel puts them back on sale or keeps them. */
   | { kind: 'take back'; account: string; order: number; units: number; restocks: boolean }
+  /** A listing is put up anew: what it sold before is not in its count of sales any more. */
+  | { kind: 'relist'; account: string; sku: string; isTold: boolean }
   /** Somebody takes the grant away, and gives a new one after so long. */
   | { kind: 'revoke'; account: string; forMs: number }
   | { kind: 'count'; sku: string; by: number; fate: Fate }
@@ -72,7 +74,7 @@ const doses: Record<Kind, number> = {
   buy: 60, cancel: 6, ship: 6, count: 6, adjust: 12, 'take in': 6, babble: 0.5, repeat: 0.5,
   edit: 1, close: 0.3, stale: 0.5, drop: 1, trouble: 8,
   crash: 1, pause: 0.5, leave: 0.3, silence: 0.4, cut: 0.4, 'slow link': 0.5, skew: 0.3, broker: 0.3, 'busy broker': 0.4, 'power cut': 0,
-  payment: 12, 'late order': 1.5, 'take back': 4, revoke: 0.4,
+  payment: 12, 'late order': 1.5, 'take back': 4, revoke: 0.4, relist: 1,
 };
 /** Channels promise a little more. */
 const longestPaymentMs = 19_000;
@@ -111,6 +113,7 @@ export function planOf(seed: number, { lengthMs, mode = 'mirror', powerCuts = fa
       case 'payment': return { at, kind, account, sku, units: dice.longTail(1.6, 3), forMs: long(500, longestPaymentMs), isPaid: dice.chance(0.7) };
       case 'late order': return { at, kind, account, sku, units: dice.longTail(1.6, 3), lateMs: long(25_000, 240_000) };
       case 'take back': return { at, kind, account, order: dice.between(0, 1_000), units: dice.longTail(1.6, 5), restocks: dice.chance(0.6) };
+      case 'relist': return { at, kind, account: 'ebay', sku, isTold: dice.chance(0.5) };
       case 'revoke': return { at, kind, account, forMs: long(6_000, 60_000) };
       case 'count': return { at, kind, sku, by: dice.chance(0.5) ? 0 : least(dice.between(-5, 10)), fate: fate() };
       case 'adjust': return { at, kind, sku, by: least(dice.between(-3, 6)), fate: fate() };

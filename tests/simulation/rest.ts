@@ -123,6 +123,7 @@ function tooMuch({ plan, marketplaces, erp, broker }: World, { isTorn }: Watch):
       ...Object.entries(cells ?? {}).filter(([, { intent }]) => intent !== undefined).map(([account]) => `a write of ${sku} to ${account} is in doubt`),
       // A clock that was ahead asks for readings of a time that is yet to come.
       ...Object.entries(cells ?? {}).filter(([, { ask }]) => ask !== undefined).map(([account]) => `${account} is to be read for ${sku}`),
+      ...Object.entries(cells ?? {}).filter(([, { counter }]) => counter > 0).map(([account, { counter }]) => `${counter} of ${sku} are counted as sold at ${account}, and in no order`),
       ...shown.filter(pair => !isRight(...pair)).map(([account, units]) => `${account} shows ${units} of ${sku} and has a right to ${cells?.[account]?.rights}`),
     ];
   });

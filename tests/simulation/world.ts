@@ -35,8 +35,8 @@ export function settingsOf(mode: Mode): object {
   };
 }
 
-/** What the marketplaces keep of escrow's assumptions: the latest copy, the stalest reading. */
-const promises = { lifeMs: 40_000, staleMs: 2_000, leakMs: 30_000 };
+/** What the marketplaces keep of escrow's assumptions: the latest copy, the stalest reading, the count of sales that is as old as that. */
+const promises = { lifeMs: 40_000, staleMs: 2_000, leakMs: 30_000, countMs: 0, unlistedMs: 30_000 };
 
 export const configured = accounts.map(account => ({ account, channel: account, exposure: { ...promises, holdMs: terms[kinds[account]!].holdMs, ...(kinds[account] === 'version' && { kind: 'version' }) } }));
 
@@ -162,8 +162,8 @@ export class World {
   }
 
   #marketplace(account: string): Marketplace {
-    const marketplace = new Marketplace(account, this.machine, new Dice(this.plan.seed, `market ${account}`));
-    for (const { sku, shown } of this.plan.skus) marketplace.shop.addListing(sku, shown[account]!);
+    const marketplace = new Marketplace(account, this.machine, new Dice(this.plan.seed, `market ${account}`), new Dice(this.plan.seed, `count ${account}`));
+    for (const { sku, shown } of this.plan.skus) marketplace.list(sku, shown[account]!);
     marketplace.onWrite = (sku, quantity) => {
       this.#mix(`w ${account} ${sku} ${quantity}`);
       if (!this.writtenAt.has(`${account}/${sku}`)) this.writtenAt.set(`${account}/${sku}`, this.machine.wall);

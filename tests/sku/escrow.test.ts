@@ -51,6 +51,32 @@ test('a sale is taken from its own channel, and nothing is written', t => {
   t.deepEqual(actor.stock.outlets, before);
 });
 
+test('a count of its sales tells a channel\'s sale before the order does, and the order takes it no second time', t => {
+  const counts = (actor: Actor, quantity: number, sold: number, soldBy?: string): SkuFact => ({ type: 'cell.read', account: 'ebay', quantity, at: actor.now, sold, ...(soldBy !== undefined && { soldBy }) });
+  const actor = stocked(5).prove('shop', 'ebay');
+  actor.now += second;
+  actor.tell(counts(actor, 3, 1_000));
+  t.deepEqual(rights(actor), { shop: 2, ebay: 3 }, 'counting begins there');
+  actor.now += second;
+  actor.tell(counts(actor, 2, 1_001));
+  t.deepEqual(rights(actor), { shop: 2, ebay: 2 });
+  t.is(free(ledger(actor)), 0);
+  t.is(actor.stock.exposure!.cells['ebay']!.wants, actor.stock.exposure!.cells['ebay']!.countedSince! + settings('escrow').terms['ebay']!.terms.marginMs, 'and it is asked whether an order will come');
+  actor.tell(placed('ebay/1/1', 1));
+  t.deepEqual(rights(actor), { shop: 2, ebay: 2 });
+  t.is(free(ledger(actor)), 0);
+  actor.tell(counts(actor, 1, 5_000, 'another listing'));
+  t.deepEqual(rights(actor), { shop: 2, ebay: 2 });
+  t.deepEqual(actor.stock.exposure!.cells['ebay']!.tally, { units: 5_000, by: 'another listing', owed: 1, owedUntil: actor.stock.exposure!.cells['ebay']!.tally!.owedUntil! });
+});
+
+test('another listing in the place of one begins to count anew', t => {
+  const actor = stocked(5).prove('shop', 'ebay');
+  actor.now += second;
+  actor.tell({ type: 'cell.read', account: 'ebay', quantity: 3, at: actor.now, sold: 1_000 }, link('ebay', { listing: { id: 'ebay-2', fields: { offerId: '2' } }, shown: 0 }));
+  t.is(actor.stock.exposure!.cells['ebay']!.tally, undefined);
+});
+
 test('a cancelled unit is on sale again where it was sold', t => {
   const actor = stocked(5).prove('shop', 'ebay').tell(placed('ebay/1/1', 1), cancelled('ebay/1/1', 1));
   t.deepEqual(rights(actor), { shop: 2, ebay: 3 });

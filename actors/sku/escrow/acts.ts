@@ -111,11 +111,12 @@ function toRead({ suspect, reading, terms: { staleMs, marginMs } }: Cell, asked:
 /** The earliest instant through which orders must be complete for something to follow. */
 function wanting(ledger: Ledger, id: string, waitsUntil: number | undefined): number | undefined {
   const cell = ledger.cells[id]!;
-  const { through, mark, suspect, belowSince, terms: { marginMs, holdMs } } = cell;
+  const { through, mark, suspect, belowSince, counter, countedSince, terms: { marginMs, holdMs, unlistedMs = 0 } } = cell;
   const all: number[] = [];
   if (mark && bears(ledger, id, mark)) all.push(mark.confirmedAt + holdMs + marginMs);
   if (suspect) all.push(suspect.at + marginMs);
   if (belowSince !== undefined) all.push(belowSince + marginMs);
+  if (counter > 0 && countedSince !== undefined) all.push(countedSince + marginMs + unlistedMs);
   if (waitsUntil !== undefined) all.push(waitsUntil + marginMs);
   const open = all.filter(at => at > through);
   return open.length > 0 ? Math.min(...open) : undefined;

@@ -109,8 +109,8 @@ function factsOf(before: Exposed, after: Exposed, fact: SkuFact, ledger: Ledger)
     case 'order.returned': return lineFacts(before, after, fact.line);
     case 'orders.complete': return [{ type: 'orders.complete', cell: fact.account, through: fact.through }];
     case 'cell.read': {
-      const { account: cell, quantity: value, at, tag, sold } = fact;
-      return [{ type: 'cell.read', cell, value, at, ...(tag !== undefined && { version: tag }), ...(sold !== undefined && { sold }) }];
+      const { account: cell, quantity: value, at, tag, sold, soldBy } = fact;
+      return [{ type: 'cell.read', cell, value, at, ...(tag !== undefined && { version: tag }), ...(sold !== undefined && { sold }), ...(soldBy !== undefined && { by: soldBy }) }];
     }
     case 'write.answered': return answerFacts(fact, ledger);
     case 'owner.new': return Object.hasOwn(ledger.cells, fact.account) ? [{ type: 'owner.new', cell: fact.account }] : [];
