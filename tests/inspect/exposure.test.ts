@@ -32,6 +32,17 @@ test('shows what each channel may sell and why, and sets the mode', async t => {
   t.regex(stdout, /^SKU A: escrow, in force since \S+ \(people have set escrow\)\n9 available = \d+ in channels' rights \+ \d+ free\n/);
   t.regex(stdout, /ebay\s+│ set/);
   t.deepEqual(settled.channels.map(({ sales }) => sales), [{ units: 0, unlisted: 0 }, undefined], 'eBay counts its sales');
+
+  world.shops.ebay.shop.sellHidden('A', 1);
+  await eventually('eBay\'s count tells of a sale that no list of orders has', async () => {
+    settled = await view();
+    return settled.counted === 1;
+  }, 40_000);
+  t.is(settled.rights! + settled.free! + settled.counted!, 9);
+  t.like(settled.channels[0]!.sales, { units: 1, unlisted: 1 });
+  const counted = await world.plumb('exposure', 'A');
+  t.regex(counted.stdout, / free \+ 1 counted as sold, of which no order tells yet\n/);
+  t.regex(counted.stdout, /│ 1, 1 in no order yet since \S+ +│/);
   t.like(await view('--set', 'mirror'), { mode: 'mirror' });
   t.is((await world.plumb('exposure', 'nothing')).code, 1);
   t.is((await world.plumb('exposure', 'A', '--set', 'often')).code, 2);
