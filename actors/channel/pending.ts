@@ -209,12 +209,18 @@ export class Pending {
     this.settle(job, job.phase, 0, now);
   }
 
-  /** Takes what is not under way out of the queues: until it is let go, or a newer intent replaces it. */
-  setAside(sku: string, move: Move, dropped = false): void {
+  /**
+   * Takes the newest intention out of the queues: until it is let go, or a newer one replaces it. One that a call is
+   * writing now, or has written and looks for, cannot be.
+   *
+   * @returns whether it is held
+   */
+  setAside(sku: string, move: Move, dropped = false): boolean {
     const job = this.#jobs.get(sku);
-    if (!job || this.#inFlight.has(sku)) return;
+    if (!job || (job.phase === 'verify' && job.lane !== 'verify') || (job.phase === 'write' && this.#inFlight.get(sku) === job)) return false;
     this.#unqueue(job);
     job.aside = { move, dropped };
+    return true;
   }
 
   /** What is held as moves of a kind, not what was dropped. */

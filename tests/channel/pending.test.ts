@@ -85,6 +85,21 @@ test('what is dropped waits for a newer intention, and what is under way cannot 
   t.deepEqual(names(pending.takeWrites(9, now)), ['A2']);
 });
 
+test('what waits behind an older call, or is being read for its write, is set aside all the same; what was written is not', t => {
+  const pending = given({ A: { lane: 'raise' }, B: { lane: 'zero' }, C: { lane: 'zero' } }, new Set(['B']));
+  const [read] = pending.takeReads(9, now, always);
+  const older = pending.takeWrites(9, now);
+  t.deepEqual([...names([read!]), ...names(older)], ['B1', 'C1', 'A1']);
+  pending.update('A', outlet('A', 2, { lane: 'zero' }), now);
+  t.deepEqual(['A', 'B', 'C'].map(sku => pending.setAside(sku, 'zero')), [true, true, false]);
+  for (const job of older) pending.rest(job, now);
+  pending.settle(read!, 'write', 0, now);
+  t.false(pending.setAside('C', 'zero'), 'it was written, and is looked for');
+  t.deepEqual(pending.takeWrites(9, now), []);
+  t.deepEqual(names(pending.settleHeld('zero', 'release', now)), ['A2', 'B1']);
+  t.deepEqual([...names(pending.takeWrites(9, now)), ...names(pending.takeReads(9, now, always))], ['A2', 'B1']);
+});
+
 test('zero goes before decrease before raise, each in the order in which it came', t => {
   const pending = given({ A: { lane: 'raise' }, B: { lane: 'decrease' }, C: { lane: 'zero' }, D: { lane: 'decrease' }, E: { lane: 'zero' } });
   t.deepEqual(names(pending.takeWrites(4, now)), ['C1', 'E1', 'B1', 'D1']);
