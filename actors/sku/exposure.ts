@@ -32,6 +32,8 @@ export type ExposureFact =
   | { type: 'write.repeated'; cell: string; id: string }
   | { type: 'write.answered'; cell: string; id: string } & Omit<Answer, 'at'>
   | { type: 'write.unanswered'; cell: string; id: string }
+  /** The write in doubt is not repeated (P7 allows it, and asks for nothing), or may be again. */
+  | { type: 'write.halted' | 'write.resumed'; cell: string; id: string }
   /** Another owner took over, of one cell or of all, or the same one came back without its memory. */
   | { type: 'owner.new'; cell?: string }
   /** The channel was seen to carry out a write whose condition did not hold (A5); the cell's terms are those of `set` by now. */
@@ -92,6 +94,11 @@ function told(ledger: Ledger, fact: Exclude<ExposureFact, { type: 'write.intende
     case 'write.repeated': return intentOf(ledger, fact, cell => by.mayRepeat(cell, at) ? repeated(cell, at) : cell);
     case 'write.answered': return answered(ledger, fact, at, by);
     case 'write.unanswered': return intentOf(ledger, fact, cell => by.unanswered(cell));
+    case 'write.halted':
+    case 'write.resumed': {
+      const halted = fact.type === 'write.halted';
+      return intentOf(ledger, fact, (cell, intent) => ((intent.halted ?? false) === halted ? cell : { ...cell, intent: changed<Intent>(intent, { halted: halted ? true : undefined }) }));
+    }
     case 'owner.new':
       if (fact.cell !== undefined) return cellOf(ledger, fact.cell, takenOver);
       return { ledger: { ...ledger, cells: Object.fromEntries(Object.entries(ledger.cells).map(([id, cell]) => [id, takenOver(cell)])) }, says: [] };

@@ -204,10 +204,21 @@ export interface Place {
 /** Code of the refusal that says that a person dropped what was held: the source may state it again. */
 export const droppedCode = 'dropped';
 
-/** Codes of refusals that pass by themselves: nothing is wrong with the write or its listing. */
+/**
+ * Codes of refusals that say that a write of a SKU in escrow is one of too many at once and waits for a person: nobody has
+ * sent it, nor ever will; or somebody may have, and it is not sent again.
+ */
+export const heldCode = 'held';
+export const haltedCode = 'halted';
+
+/**
+ * Codes of refusals that pass by themselves: nothing is wrong with the write or its listing. `anew` tells nothing of what
+ * became of it, and only that its SKU decides anew.
+ */
 export const unsentCode = 'unsent';
 export const conflictCode = 'conflict';
-export const passingCodes: ReadonlySet<string> = new Set([unsentCode, conflictCode]);
+export const anewCode = 'anew';
+export const passingCodes: ReadonlySet<string> = new Set([unsentCode, conflictCode, anewCode]);
 
 /** Code of the refusal that says that the account is not live for the SKU: it is written when it goes live. */
 export const notLiveCode = 'not-live';
@@ -215,6 +226,11 @@ export const notLiveCode = 'not-live';
 /** What began with an order line is named by it, `<account>/<order>/<line>`; whatever else has a colon behind its origin. */
 export function isOrdered(correlation: string): boolean {
   return /^[a-z0-9][a-z0-9-]*\//.test(correlation);
+}
+
+/** What began with a fact that Plumb tells by itself: of answers, readings, orders read so far, owners, modes, what a person retries. */
+export function isOwn(correlation: string): boolean {
+  return /^(wa|cr|oc|on|wj|tm|retry|mode|ledger\.lost):/.test(correlation);
 }
 
 /** What the machine is told: facts in their places, or one of its own timers. */

@@ -84,6 +84,15 @@ test('P7: a repeat that the channel may have forgotten the key for is not made',
   t.is(told([...cell('swap', { keyMs: minute }), [0, write('swap', 5)], [second, { type: 'write.repeated', cell: 'c', id: 'w' }]]).ledger.cells.c!.intent!.attempts, 1);
 });
 
+test('P7: what is halted is not repeated until it is resumed, and past `until` its units stay reserved', t => {
+  const halted: Step[] = [...cell('swap'), [1, write('swap', 5)], [2, { type: 'write.halted', cell: 'c', id: 'w' }]];
+  const again: Step = [11 * second, { type: 'write.repeated', cell: 'c', id: 'w' }];
+  const attempts = (steps: readonly Step[]) => told(steps).ledger.cells.c!.intent?.attempts;
+  t.deepEqual([attempts([...halted, again]), attempts([...halted, [3, { type: 'write.resumed', cell: 'c', id: 'w' }], again])], [1, 2]);
+  t.deepEqual([attempts([...halted, [2 * minute, due]]), rights([...halted, [2 * minute, due]])], [undefined, 5]);
+  t.deepEqual(told([...halted, [3, { type: 'write.halted', cell: 'c', id: 'another' }]]).ledger, told(halted).ledger);
+});
+
 test('P7: a new owner does not know how often a write was sent', t => {
   t.is(rights([...cell('swap'), [1, write('swap', 5)], [2, { type: 'owner.new' }], [3, answer('c', 'w', 'refused')]]), 5);
 });

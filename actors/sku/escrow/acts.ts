@@ -14,7 +14,7 @@ import { plan } from '../exposure/plan.ts';
 import type { Act } from '../exposure/plan.ts';
 import type { Said } from '../exposure/said.ts';
 import { hasGap } from '../lots.ts';
-import { droppedCode, passingCodes } from '../protocol.ts';
+import { droppedCode, haltedCode, heldCode, isOwn, passingCodes } from '../protocol.ts';
 import type { Intent, Lane, Outlet, Place, Stock } from '../protocol.ts';
 import { shownUnder } from '../rules.ts';
 import { known } from '../stock.ts';
@@ -29,7 +29,7 @@ export function planned(stock: Stock, before: Ledger, place: Place, sign: Sign):
   const asks: string[] = [];
   for (const act of plan(ledger, within(stock), demandOf(stock), place.at)) {
     const outlet = lookup(outlets, act.cell);
-    if (!outlet || outlet.rule.skip || isBlocked(outlet)) continue;
+    if (!outlet || outlet.rule.skip || isLeftAlone(outlet, act)) continue;
     if (act.kind === 'read') {
       asks.push(act.cell);
       continue;
@@ -71,7 +71,24 @@ export function demandOf({ lines }: Stock): Record<string, number> {
 
 /** Refused for good: until its listing is linked, its rule set or its source's number stated anew, or a person asks for it. */
 export function isBlocked({ answer }: Outlet): boolean {
-  return answer?.outcome === 'refused' && answer.code !== droppedCode && !passingCodes.has(answer.code ?? '');
+  return answer?.outcome === 'refused' && !passingCodes.has(answer.code ?? '');
+}
+
+const waiting: ReadonlySet<string> = new Set([heldCode, haltedCode, droppedCode]);
+
+/** The kind of moves as which the outlet's write waits for a person, or was dropped by one. */
+export function waitsAs({ answer, intent }: Outlet): 'zero' | 'raise' | undefined {
+  if (!intent || answer?.outcome !== 'refused' || !waiting.has(answer.code ?? '')) return undefined;
+  return intent.quantity === 0 ? 'zero' : 'raise';
+}
+
+/** What waits for a person keeps its cell from moves of its kind alone: a debt is lowered though a raise is held, and a drain goes on. */
+function isLeftAlone(outlet: Outlet, act: Act): boolean {
+  if (!isBlocked(outlet)) return false;
+  const move = waitsAs(outlet);
+  if (move === undefined) return true;
+  if (act.kind !== 'write' || outlet.drained) return false;
+  return move === 'raise' ? act.why === 'raise' : act.why === 'lower' && act.write.to === 0;
 }
 
 function partsOf({ sku }: Stock, account: string, { listing, ruleVersion }: Outlet, { seq }: Place): Parameters<Sign>[0] {
@@ -86,16 +103,19 @@ function intending(outlet: Outlet, act: Exclude<Act, { kind: 'read' }>, id: stri
   return { ...rest, intent };
 }
 
+/** A shipment lowers a count, and nothing of what is for sale. */
 function laneOf(why: 'raise' | 'lower' | 'ship' | 'probe', to: number): Lane {
   if (why === 'raise' || why === 'probe') return 'raise';
-  return to === 0 ? 'zero' : 'decrease';
+  return to === 0 && why === 'lower' ? 'zero' : 'decrease';
 }
 
 /** What its owner is to do for a cell: read it, or tell how far its orders are complete. */
-export function asking(ledger: Ledger, id: string, held: HeldCell | undefined, { isAsked, waitsUntil, at }: { isAsked: boolean; waitsUntil: number | undefined; at: number }): Pick<HeldCell, 'ask' | 'wants'> {
+export function asking(ledger: Ledger, id: string, held: HeldCell | undefined, { isAsked, waitsUntil, place: { at, correlation } }: { isAsked: boolean; waitsUntil: number | undefined; place: Place }): Pick<HeldCell, 'ask' | 'askedBy' | 'wants'> {
   const ask = toRead(ledger.cells[id]!, held?.ask, isAsked, at);
   const wants = wanting(ledger, id, waitsUntil);
-  return { ...(ask !== undefined && { ask }), ...(wants !== undefined && { wants }) };
+  // What follows from the reading belongs to whoever had it made.
+  const askedBy = ask === undefined ? undefined : isAsked && !isOwn(correlation) ? correlation : held?.askedBy;
+  return { ...(ask !== undefined && { ask }), ...(askedBy !== undefined && { askedBy }), ...(wants !== undefined && { wants }) };
 }
 
 function toRead({ suspect, reading, terms: { staleMs, marginMs } }: Cell, asked: number | undefined, isAsked: boolean, at: number): number | undefined {

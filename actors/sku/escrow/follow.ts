@@ -10,10 +10,10 @@ import { changed } from '../exposure/ledger.ts';
 import type { Ledger } from '../exposure/ledger.ts';
 import { dueAt } from '../exposure/plan.ts';
 import type { Said } from '../exposure/said.ts';
-import { unsentCode } from '../protocol.ts';
+import { anewCode, droppedCode, haltedCode, heldCode, notLiveCode, unsentCode } from '../protocol.ts';
 import type { ChannelFact, Outlet, Place, SkuFact, Stock } from '../protocol.ts';
 import type { Sign } from '../debounce.ts';
-import { asking, isBlocked, planned } from './acts.ts';
+import { asking, isBlocked, planned, waitsAs } from './acts.ts';
 import { accountOf, exposureOf, isClosed, ledgerOf, lineOf, linesOf, shipOf, supplyOf } from './ledger.ts';
 import { isProven, relisted, withCells } from './mode.ts';
 import { isOver, unknownTo } from './waiting.ts';
@@ -50,7 +50,7 @@ export function follow(before: Exposed, after: Exposed, fact: SkuFact | undefine
   if (supply !== undefined) tell({ type: 'supply.stated', quantity: supply + (waiting?.lag ?? 0), counted: fact?.type === 'stock.counted' });
   ledger = { ...ledger, lines: linesOf(after, shipOf(ledger)) };
 
-  const plan = planned(mayUnblock(fact) ? unblocked(after) : after, ledger, place, sign);
+  const plan = planned(unblocked(after, fact, ledger), ledger, place, sign);
   says.push(...plan.says);
   const { waiting: _former, due: formerly, found: open, ...kept } = exposureOf(plan.ledger, exposure);
   const { found, over } = foundIn(open, says, plan.ledger, place);
@@ -58,8 +58,8 @@ export function follow(before: Exposed, after: Exposed, fact: SkuFact | undefine
   const waitsUntil = waiting && Math.max(waiting.through ?? 0, waiting.ids.length > 0 ? waiting.since : 0);
   const cells: Record<string, HeldCell> = {};
   for (const id in kept.cells) {
-    const { ask: _ask, wants: _wants, ...cell } = kept.cells[id]!;
-    cells[id] = { ...cell, ...asking(plan.ledger, id, lookup(exposure.cells, id), { isAsked: plan.asks.includes(id), waitsUntil, at: place.at }) };
+    const { ask: _ask, askedBy: _by, wants: _wants, ...cell } = kept.cells[id]!;
+    cells[id] = { ...cell, ...asking(plan.ledger, id, lookup(exposure.cells, id), { isAsked: plan.asks.includes(id), waitsUntil, place }) };
   }
   const due = dueAt(plan.ledger, place.at);
   const stock: Exposed = {
@@ -79,15 +79,15 @@ function judged(exposure: Exposure, { account, kept }: { account: string; kept: 
   return { ...exposure, cells: { ...exposure.cells, [account]: changed<HeldCell>(cell, { weak: kept ? undefined : true }) } };
 }
 
-/** What was refused is tried once more where the source or a person has said something new. */
-function mayUnblock(fact: SkuFact | undefined): boolean {
-  return fact?.type === 'stock.counted' || fact?.type === 'rule.set' || fact?.type === 'listing.linked';
-}
-
-function unblocked(stock: Exposed): Exposed {
+/** What was refused is tried once more where the source or a person has said something new; what is held, by whatever its source says. */
+function unblocked(stock: Exposed, fact: SkuFact | undefined, { cells }: Ledger): Exposed {
+  const isNews = fact?.type === 'stock.counted' || fact?.type === 'rule.set' || fact?.type === 'listing.linked';
+  if (!isNews && fact?.type !== 'stock.adjusted' && fact?.type !== 'stock.reserved' && fact?.type !== 'stock.restored') return stock;
   const outlets = Object.entries(stock.outlets).map(([account, outlet]): [string, Outlet] => {
-    const { answer: _refused, intent: _never, ...rest } = outlet;
-    return [account, isBlocked(outlet) ? rest : outlet];
+    if (!isBlocked(outlet) || (!isNews && waitsAs(outlet) === undefined)) return [account, outlet];
+    const { answer: _refused, intent, ...rest } = outlet;
+    // One in doubt is over by its time alone.
+    return [account, intent && lookup(cells, account)?.intent?.id === intent.signature ? { ...rest, intent } : rest];
   });
   return { ...stock, outlets: Object.fromEntries(outlets) };
 }
@@ -131,8 +131,13 @@ function lineFacts(before: Exposed, after: Exposed, id: string): ExposureFact[] 
 function answerFacts({ account: cell, signature: id, outcome, code = '', after, sold, tag }: Extract<ChannelFact, { type: 'write.answered' }>, { cells }: Ledger): ExposureFact[] {
   const { intent } = lookup(cells, cell) ?? {};
   if (outcome === 'ambiguous') return [{ type: 'write.unanswered', cell, id }];
-  // Not sent, of what was sent before, tells nothing.
-  if (outcome === 'refused' && code === unsentCode && (intent?.attempts ?? 0) > 1) return [];
+  if (outcome === 'refused') {
+    const wasSent = (intent?.attempts ?? 0) > 1;
+    if (code === anewCode) return [{ type: 'write.resumed', cell, id }];
+    // No word of the channel: of what was sent before it tells nothing.
+    if (code === haltedCode || code === droppedCode || (wasSent && (code === heldCode || code === notLiveCode))) return [{ type: 'write.halted', cell, id }];
+    if (wasSent && code === unsentCode) return [];
+  }
   return [{ type: 'write.answered', cell, id, outcome, ...(after !== undefined && { after }), ...(sold !== undefined && { sold }), ...(tag !== undefined && { version: tag }) }];
 }
 
@@ -162,9 +167,9 @@ function proving(outlets: Stock['outlets'], cells: Exposure['cells'], place: Pla
   return next;
 }
 
-function settledOutlet(outlet: Outlet, { mark, intent }: HeldCell, { at }: Place): Outlet {
-  // Refused for good: it stands as what people are told of.
-  if (isBlocked(outlet)) return outlet;
+function settledOutlet(outlet: Outlet, { mark, intent, shown }: HeldCell, { at }: Place): Outlet {
+  // Refused for good: it stands as what people are told of; unless a person is to decide on what is there by now.
+  if (isBlocked(outlet) && (waitsAs(outlet) === undefined || shown !== outlet.intent?.quantity)) return outlet;
   const { intent: wrote, answer: _settled, ...rest } = outlet;
   if (intent === undefined && mark?.waited) return outlet;
   if (intent === undefined && mark?.value === wrote!.quantity) return { ...rest, intent: wrote!, proof: { version: wrote!.version, quantity: wrote!.quantity, at, by: 'read' } };

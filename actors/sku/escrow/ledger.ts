@@ -31,7 +31,7 @@ function asSet(terms: Terms): Terms {
 export function ledgerOf(stock: Stock, exposure: Exposure, settings: ExposureSettings | undefined): Ledger {
   const { inForceSince, shortfall, recovery, ship, waiting } = exposure;
   const cells: Record<string, Cell> = {};
-  for (const [account, { ask: _ask, wants: _wants, weak, ...cell }] of inOrder(exposure.cells)) {
+  for (const [account, { ask: _ask, askedBy: _by, wants: _wants, weak, ...cell }] of inOrder(exposure.cells)) {
     const terms = termsOf(stock, settings, account);
     cells[account] = { ...cell, terms: weak ? asSet(terms) : terms };
   }
@@ -68,8 +68,8 @@ export function exposureOf(ledger: Ledger, before: Exposure): Exposure {
   const { inForceSince: _force, shortfall: _shortfall, recovery: _recovery, ship: _ship, ...rest } = before;
   const cells: Record<string, HeldCell> = {};
   for (const [account, { terms: _terms, ...cell }] of inOrder(ledger.cells)) {
-    const { ask, wants, weak } = lookup(before.cells, account) ?? {};
-    cells[account] = { ...cell, ...(ask !== undefined && { ask }), ...(wants !== undefined && { wants }), ...(weak && { weak }) };
+    const { ask, askedBy, wants, weak } = lookup(before.cells, account) ?? {};
+    cells[account] = { ...cell, ...(ask !== undefined && { ask }), ...(askedBy !== undefined && { askedBy }), ...(wants !== undefined && { wants }), ...(weak && { weak }) };
   }
   const ship = shipOf(ledger);
   return {

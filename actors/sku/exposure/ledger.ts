@@ -81,6 +81,8 @@ export interface Intent {
   until: number;
   /** The channel took it; not that it did it. */
   accepted?: true;
+  /** It may have been sent, and is not sent again before a person says so. */
+  halted?: true;
   /** Units of cancellations learnt since it was first stored. */
   back: number;
 }

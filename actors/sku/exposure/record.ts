@@ -6,8 +6,9 @@ import type { Cell, Ledger } from './ledger.ts';
 
 /** Terms are configuration, so no part of the record. */
 export interface HeldCell extends Omit<Cell, 'terms'> {
-  /** What it shows is to be read and told, from then on. */
+  /** What it shows is to be read and told, from then on; and the correlation of what asks for it. */
   ask?: number;
+  askedBy?: string;
   /** Something waits for the orders of its channel to be complete through then. */
   wants?: number;
   /** Its channel broke what it declares of conditional writes (A5): it counts as `set`. */

@@ -48,7 +48,7 @@ export function stored(cell: Cell, id: string, { to, from, version }: Write, res
 
 /** P7: whether the write in doubt may be sent once more; a key that the channel may have forgotten is a new request. */
 export function mayRepeat({ terms, intent }: Cell, now: number): boolean {
-  if (!intent || intent.accepted) return false;
+  if (!intent || intent.accepted || intent.halted) return false;
   if (terms.kind === 'version') return intent.version !== undefined;
   return isKeyed(terms) && now + terms.sendMs + terms.lifeMs <= intent.firstAt + terms.keyMs!;
 }
