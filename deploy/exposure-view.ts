@@ -9,6 +9,8 @@ import type { Buffer } from '../actors/sku/exposure/safety-stock.ts';
 import { measuredOf, scarcityOf } from '../actors/sku/exposure/scarcity.ts';
 import type { Delays } from '../actors/sku/exposure/scarcity.ts';
 import type { Cell, Shortfall } from '../actors/sku/exposure/ledger.ts';
+import { waitsAs } from '../actors/sku/escrow/acts.ts';
+import { droppedCode } from '../actors/sku/protocol.ts';
 import type { Stock } from '../actors/sku/protocol.ts';
 import { target } from '../actors/sku/rules.ts';
 import { known } from '../actors/sku/stock.ts';
@@ -51,6 +53,8 @@ export interface ChannelView {
   sales?: { units: number; unlisted: number; since?: number };
   /** A write that may or may not have been carried out. */
   inDoubt?: { to: number; from?: number; reserved: number; attempts: number; until: number };
+  /** A write that waits for a person, as one of too many at once; or that one dropped. */
+  held?: { to: number; dropped?: true };
   /** Units held back by its rule, and those that would keep the accepted risk. */
   buffer: number;
   computed: Buffer;
@@ -92,6 +96,7 @@ export function exposureView(stock: Stock, settings: Pick<SkuSettings, 'exposure
         ...(cell && { kind: cell.terms.kind, rights: cell.rights, ...(exposure!.cells[account]!.weak && { isWeak: true as const }), ...salesOf(cell) }),
         ...(shows !== undefined && { shows }),
         ...(intent && { inDoubt: { to: intent.to, ...(intent.from !== undefined && { from: intent.from }), reserved: intent.reserved, attempts: intent.attempts, until: intent.until } }),
+        ...(cell && waitsAs(outlet) && { held: { to: outlet.intent!.quantity, ...(outlet.answer?.code === droppedCode && { dropped: true as const }) } }),
         buffer: outlet.rule.buffer,
         computed: bufferFor(account, measured, { risk, debounceMs: settings.debounce.hardMs, unmeasuredMs }),
       };

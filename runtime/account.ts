@@ -13,7 +13,7 @@ import { Pairs } from '../actors/reconciler/pairs.ts';
 import { newPair, noteRecord } from '../actors/reconciler/proof.ts';
 import { settlesWithin } from '../actors/reconciler/settled.ts';
 import type { HeldCell } from '../actors/sku/exposure/record.ts';
-import { notLiveCode, unsentCode } from '../actors/sku/protocol.ts';
+import { anewCode, notLiveCode } from '../actors/sku/protocol.ts';
 import type { OrderFact, Outlet } from '../actors/sku/protocol.ts';
 import { Budget } from './account/budget.ts';
 import { Bulk } from './account/bulk.ts';
@@ -112,6 +112,7 @@ export class AccountOwner implements Owned {
       onCaughtUp: () => {
         this.#caughtUp = true;
         this.#importing.resume();
+        this.#holds.resume();
         this.#soon(0);
       },
     };
@@ -320,8 +321,10 @@ export class AccountOwner implements Owned {
       if (cell.ask !== undefined) this.#reads.sweep.urge(pair);
       if (job?.muted && job !== former) this.#writes.muted(job);
     }
-    // What may be sold of a scarce SKU is bounded by what exists.
-    else if (job && job !== former && isLive) this.#holds.consider(job, outlet, former, now);
+    if (job && !this.#holds.restored(job, outlet, now) && job !== former && isLive) {
+      if (cell) this.#holds.considerCell(job, outlet, cell, former, now);
+      else this.#holds.consider(job, outlet, former, now);
+    }
     if (proved && outlet.proof) {
       const ms = outlet.proof.at - proved.causeAt;
       this.#verified.add(ms);
@@ -347,7 +350,7 @@ export class AccountOwner implements Owned {
       this.#shadow.leave(sku);
       const job = this.#pending.get(sku);
       // In escrow its SKU decides the write anew.
-      if (job && pair.cell && job.blocked === notLiveCode) this.#writes.answer(job, 'refused', job.quantity, { code: unsentCode });
+      if (job && pair.cell && job.blocked === notLiveCode) this.#writes.answer(job, 'refused', job.quantity, { code: anewCode });
     }
     for (const job of this.#pending.recast(now)) {
       const pair = this.#pairs.get(job.sku);
@@ -440,7 +443,7 @@ export class AccountOwner implements Owned {
       ordersCompleteThrough: completeThrough,
       ...(loss !== undefined && { loss }),
       ...(unmapped.length > 0 && { unmapped }),
-      ...(Object.keys({ ...governor.held, ...governor.dropped }).length > 0 && { governor }),
+      ...(Object.keys({ ...governor.held, ...governor.dropped, ...governor.passes }).length > 0 && { governor }),
       walkedAt: this.#walk.at,
       counts: this.#counts,
       at: Date.now(),

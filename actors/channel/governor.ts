@@ -31,6 +31,8 @@ export interface GovernorRecord {
   held: Record<string, number>;
   /** Moves of a kind that were decided up to this journal position were dropped by a person. */
   dropped: Partial<Record<Move, number>>;
+  /** Moves of a kind that a person let go are not held until then, epoch ms. */
+  passes?: Partial<Record<Move, number>>;
 }
 
 export interface Proposal {
@@ -46,6 +48,8 @@ export interface Proposal {
   source?: string;
   /** Of one unit, where it is known. */
   price?: number | undefined;
+  /** In escrow, it follows from what is known by now, and from nobody's word: a zero that protects is not held, a raise is with others of a source. */
+  isConsequence?: boolean;
 }
 
 /** `trip`: the limit that was passed with it, for people; absent where its kind was held already. */
@@ -60,16 +64,17 @@ export class Governor {
   readonly #limits: GovernorLimits;
   readonly #moved: Record<Move, MoveWindow> = { zero: new MoveWindow(), raise: new MoveWindow() };
   /** A person let a batch go: what belongs to it goes too, until then. */
-  readonly #passes: Record<Move, number> = { zero: 0, raise: 0 };
+  readonly #passes: Partial<Record<Move, number>>;
   readonly #record: GovernorRecord;
 
   constructor(limits: GovernorLimits, left: GovernorRecord = { held: {}, dropped: {} }) {
     this.#limits = limits;
     this.#record = { held: { ...left.held }, dropped: { ...left.dropped } };
+    this.#passes = { ...left.passes };
   }
 
   get record(): GovernorRecord {
-    return { held: { ...this.#record.held }, dropped: { ...this.#record.dropped } };
+    return { held: { ...this.#record.held }, dropped: { ...this.#record.dropped }, ...(Object.keys(this.#passes).length > 0 && { passes: { ...this.#passes } }) };
   }
 
   /** @param source of that one alone; of all where it is absent */
@@ -85,10 +90,11 @@ export class Governor {
   judge(proposal: Proposal, listings: number, now: number, wasHeld?: Move): Ruling {
     const move = moveOf(proposal);
     if (move === undefined) return go;
-    if (proposal.version <= (this.#record.dropped[move] ?? 0)) return { kind: 'dropped', move };
+    if (this.isDropped(move, proposal.version)) return { kind: 'dropped', move };
     // An order for what is held changes nothing of why it is held.
     if (proposal.isOwed && wasHeld !== move) return go;
-    if (now < this.#passes[move]) return go;
+    if (this.isLetGo(move, now)) return go;
+    if (proposal.isConsequence) return move === 'raise' && this.isHeld(move, proposal.source) ? { kind: 'hold', move } : go;
     const { sku, quantity, before = 0, source = '', price = 0 } = proposal;
     const units = Math.abs(quantity - before);
     this.#moved[move].add(sku, { at: now, source, units, value: units * price });
@@ -98,6 +104,22 @@ export class Governor {
     if (!trip) return go;
     this.#record.held[trip.source === undefined ? move : `${move} ${trip.source}`] = now;
     return { kind: 'hold', move, trip };
+  }
+
+  isDropped(move: Move, version: number): boolean {
+    return version <= (this.#record.dropped[move] ?? 0);
+  }
+
+  /** What belongs to a batch that a person let go goes too. */
+  isLetGo(move: Move, now: number): boolean {
+    return now < (this.#passes[move] ?? 0);
+  }
+
+  /** SKUs in escrow say that moves are held, and whoever held them did not come to note it. @returns whether that is news */
+  adopt(move: Move, source: string, now: number): boolean {
+    if (this.isHeld(move, source)) return false;
+    this.#record.held[this.#limits.sources?.[source]?.[move] ? `${move} ${source}` : move] = now;
+    return true;
   }
 
   /** SKUs that moved so within the window: when a move becomes held, those of them that have not been sent are too. */

@@ -43,6 +43,10 @@ export interface Job {
   single?: boolean;
   /** In escrow: it was sent, and time and orders decide what became of it. */
   isSettling?: boolean;
+  /** A call carried it. */
+  sent?: true;
+  /** In escrow: its SKU was told that nobody has sent it, so that nobody ever may. */
+  renounced?: true;
   /** Tried too often: a dead letter tells so, and it is still tried. */
   overdue?: boolean;
   notBefore: number;
@@ -228,13 +232,14 @@ export class Pending {
     for (const job of this.#jobs.values()) if (job.aside && !job.aside.dropped && (move === undefined || job.aside.move === move)) yield job;
   }
 
-  /** Ends the hold of one kind of moves: they are sent, or never are. */
+  /** Ends the hold of one kind of moves: they are sent, or never are. What was renounced is its SKU's to intend anew. */
   settleHeld(move: Move, how: 'release' | 'drop', now: number): Job[] {
     const jobs = [...this.held(move)];
     for (const job of jobs) {
       if (how === 'drop') { job.aside!.dropped = true; continue; }
       delete job.aside;
-      if (!this.#inFlight.has(job.sku)) this.#queue(job, now);
+      if (job.renounced) job.isSettling = true;
+      else if (!this.#inFlight.has(job.sku)) this.#queue(job, now);
     }
     return jobs;
   }

@@ -19,10 +19,11 @@ export function exposureText(view: ExposureView): string {
 }
 
 function cells(channels: ExposureView['channels']): string {
-  const table = new Table({ head: ['channel', 'kind', 'rights', 'shows', 'its count of sales', 'write in doubt'], style: { head: [], border: [] } });
-  for (const { account, kind, isWeak, rights, shows, sales, inDoubt } of channels) {
-    const doubt = inDoubt ? `${inDoubt.from === undefined ? '' : `${inDoubt.from} `}→ ${inDoubt.to}, ${inDoubt.reserved} reserved, sent ${inDoubt.attempts} ×, over at ${time(inDoubt.until)}` : '';
-    table.push([account, kind === undefined ? 'not in the ledger' : isWeak ? `${kind}: its conditions were seen broken` : kind, rights ?? '', shows ?? 'to be read', sales ? told(sales) : '', doubt]);
+  const table = new Table({ head: ['channel', 'kind', 'rights', 'shows', 'its count of sales', 'write in doubt, or held'], style: { head: [], border: [] } });
+  for (const { account, kind, isWeak, rights, shows, sales, inDoubt, held } of channels) {
+    const waits = held && `to ${held.to}: ${held.dropped ? 'a person dropped it' : 'held as one of too many (plumb hold)'}`;
+    const doubt = inDoubt ? `${inDoubt.from === undefined ? '' : `${inDoubt.from} `}→ ${inDoubt.to}, ${inDoubt.reserved} reserved, sent ${inDoubt.attempts} ×, over at ${time(inDoubt.until)}` : undefined;
+    table.push([account, kind === undefined ? 'not in the ledger' : isWeak ? `${kind}: its conditions were seen broken` : kind, rights ?? '', shows ?? 'to be read', sales ? told(sales) : '', [doubt, waits].filter(Boolean).join('; ')]);
   }
   return table.toString();
 }

@@ -10,6 +10,12 @@ import type { HeldCell } from '../../actors/sku/exposure/record.ts';
 import type { Outlet } from '../../actors/sku/protocol.ts';
 import type { Desk } from './ports.ts';
 
+/**
+ * By so much more, ms, a write must be younger than its owner for none before to have sent it: the clocks of brokers may
+ * differ, and a record may come late.
+ */
+const youngerByMs = 1_000;
+
 /** Kept together with a pair while its SKU is in escrow. */
 export class Cells {
   readonly #desk: Desk;
@@ -20,9 +26,12 @@ export class Cells {
   readonly #found = new Map<string, number>();
   /** What SKUs were told of the account's conditional writes and have not applied yet: whether they are kept. */
   readonly #judging = new Map<string, boolean>();
+  /** What is decided from then on no former owner has seen; by the journal's clock. */
+  readonly #youngFrom: number;
 
   constructor(desk: Desk) {
     this.#desk = desk;
+    this.#youngFrom = this.#now() + youngerByMs;
   }
 
   /** A record was told. @param isFound it stood before this owner had read them all */
@@ -32,6 +41,8 @@ export class Cells {
     if (cell === undefined) {
       delete pair.cell;
       if (before) this.forget(sku);
+      // Nothing rests any more on its never being sent.
+      delete this.#desk.pending.get(sku)?.renounced;
       return;
     }
     pair.cell = cell;
@@ -111,12 +122,28 @@ export class Cells {
    * Just before a write is sent. `late`: its time is over, or it counts on a condition that is not kept, and it was not sent by us; `idle`: it is no write in doubt any
    * more, or one that somebody else may have sent.
    */
-  verdict({ sku, signature, version }: Job, { intent, weak }: HeldCell): 'send' | 'late' | 'idle' {
-    if (intent?.id !== signature || this.#found.get(sku) === version) return 'idle';
+  verdict(job: Job, { intent, weak }: HeldCell): 'send' | 'late' | 'idle' {
+    const { sku, signature, renounced } = job;
+    if (intent?.id !== signature || renounced || this.isFound(job)) return 'idle';
     const listing = this.#desk.pairs.peek(sku)?.listing;
     // It was stored as one that is refused in time; its SKU stores it anew.
     if (!weak && listing && this.#desk.conformance?.isBroken(listing)) return 'late';
     return this.#now() < intent.sendBy ? 'send' : 'late';
+  }
+
+  /** It was there before this owner had read all records: a former one may have sent it. */
+  isFound({ sku, version }: Job): boolean {
+    return this.#found.get(sku) === version;
+  }
+
+  /**
+   * Certainly nobody has sent it: stored once, while this owner has the account, which has not sent it. Whoever takes the
+   * account over finds it, and does not send it.
+   */
+  isUnsent(job: Job, { intent }: HeldCell): boolean {
+    const { pairs, ports: { membership } } = this.#desk;
+    const decidedAt = pairs.peek(job.sku)?.told?.intent?.decidedAt ?? 0;
+    return intent?.id === job.signature && intent.attempts === 1 && !job.sent && !this.isFound(job) && decidedAt >= this.#youngFrom && membership.leased;
   }
 
   /** What a write of a SKU in escrow is conditional on is stored with it. */
@@ -129,14 +156,16 @@ export class Cells {
   tell(pair: Pair, cell: HeldCell, reading: Reading, beganAt: number): void {
     const { quantity, version, sold, soldBy } = reading;
     const at = beganAt + Math.round(this.#now() - Date.now());
-    const { ask, shown, suspect, mark, reading: last, intent } = cell;
+    const { ask, askedBy, shown, suspect, mark, reading: last, intent } = cell;
     if (at <= (last?.at ?? 0)) return;
     const isAsked = ask !== undefined && at >= ask;
     const isMoved = intent?.version !== undefined && version !== undefined && version !== last?.version;
     const { ports: { account, adapter }, journal } = this.#desk;
     const isCounted = !adapter.gross && isNewCount(cell, reading, at);
     if (!isAsked && !isMoved && !isCounted && quantity === shown && !suspect && !mark?.waited) return;
-    journal.tell(pair.sku, `cr:${account}:${pair.sku}:${at}`, { type: 'cell.read', account, quantity, at, ...(version !== undefined && { tag: version }), ...(sold !== undefined && { sold }), ...(soldBy !== undefined && { soldBy }) });
+    journal.tell(pair.sku, `cr:${account}:${pair.sku}:${at}`, {
+      type: 'cell.read', account, quantity, at, ...(version !== undefined && { tag: version }), ...(sold !== undefined && { sold }), ...(soldBy !== undefined && { soldBy }),
+    }, isAsked ? askedBy : undefined);
   }
 
   /** By the clock that the SKU's journal is told by. */

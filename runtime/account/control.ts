@@ -1,7 +1,7 @@
 /** What people ask of an account's owner, and what it shows of itself. */
 import type { Operation } from '../../actors/channel/adapter.ts';
 import type { Move } from '../../actors/channel/governor.ts';
-import { unsentCode } from '../../actors/sku/protocol.ts';
+import { anewCode } from '../../actors/sku/protocol.ts';
 import { importListings } from '../import.ts';
 import { checkAccount } from './checks.ts';
 import { drain } from './drain.ts';
@@ -108,7 +108,7 @@ function retry({ ports: { account }, pairs, pending, journal, wake }: Desk, sku:
   // In escrow a write is its SKU's to store anew.
   if (job && pairs.get(sku)?.cell) {
     const { signature, quantity } = job;
-    journal.tell(sku, `retry:${account}:${signature}:${Date.now()}`, { type: 'write.answered', account, signature, outcome: 'refused', quantity, code: unsentCode });
+    journal.tell(sku, `retry:${account}:${signature}:${Date.now()}`, { type: 'write.answered', account, signature, outcome: 'refused', quantity, code: anewCode });
     return { ok: true, message: `${sku} is asked what ${account} is to be written` };
   }
   if (!pending.unblock(sku, Date.now())) return { ok: false, error: `nothing is pending for ${JSON.stringify(sku)} at ${account}` };

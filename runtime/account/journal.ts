@@ -51,6 +51,8 @@ export class AccountJournal {
   readonly #underway = new Set<Promise<void>>();
   /** What people are told of one thing goes one after the other, or that it is over overtakes that it is so. By subject. */
   readonly #people = new Map<string, Promise<unknown>>();
+  /** What is told in turn, by SKU: the last of it. */
+  readonly #turns = new Map<string, Promise<void>>();
   readonly #stopped = Promise.withResolvers<void>();
   #isStopped = false;
 
@@ -92,6 +94,14 @@ export class AccountJournal {
    */
   tell(sku: string, id: string, fact: SkuFact, correlation?: string, onStored?: (seq: number) => void): void {
     this.#inBackground(this.fact(sku, id, fact, correlation).then(onStored));
+  }
+
+  /** As `tell`, behind whatever else is told the SKU so: the last word counts. */
+  tellInTurn(sku: string, id: string, fact: SkuFact, correlation?: string): void {
+    const told = (this.#turns.get(sku) ?? Promise.resolve()).then(() => this.fact(sku, id, fact, correlation));
+    const over: Promise<void> = told.then(() => undefined, () => undefined).then(() => { if (this.#turns.get(sku) === over) this.#turns.delete(sku); });
+    this.#turns.set(sku, over);
+    this.#inBackground(told);
   }
 
   /** Tells people of what lasts, once: not again while the last that they were told of it is open, by whichever owner. */

@@ -80,6 +80,7 @@ export class Writes {
 
   /** In escrow a write that is not sent must hold back no units: its SKU is told so. */
   muted(job: Job): void {
+    job.renounced = true;
     this.answer(job, 'refused', job.quantity, { code: notLiveCode, message: 'the account is not live for it' });
   }
 
@@ -103,6 +104,7 @@ export class Writes {
     const entries = jobs.map(job => ({ ...entryOf(pairs.get(job.sku), job), ...cells.last(job.sku) }));
     const exchanges: Exchange[] = [];
     const at = Date.now();
+    for (const job of jobs) job.sent = true;
     counts.writes += jobs.length;
     let outcomes: WriteOutcome[];
     try {

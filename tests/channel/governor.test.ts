@@ -81,7 +81,9 @@ test('a batch that a person lets go is not held again while the window lasts', t
   const governor = new Governor(limits);
   kinds(governor, ['A', 'B', 'C'].map(sku => zero(sku)));
   governor.release('zero', now);
-  t.deepEqual(governor.record, { held: {}, dropped: {} });
+  t.deepEqual(governor.record, { held: {}, dropped: {}, passes: { zero: now + 1_000 } });
+  const next = new Governor(limits, JSON.parse(JSON.stringify(governor.record)));
+  t.deepEqual([next.isLetGo('zero', now + 999), next.isLetGo('zero', now + 1_000), next.isLetGo('raise', now)], [true, false, false]);
   t.deepEqual(kinds(governor, ['C', 'D', 'E', 'F'].map(sku => zero(sku)), 10, now + 999), ['go', 'go', 'go', 'go']);
   t.deepEqual(kinds(governor, ['C', 'D', 'E'].map(sku => zero(sku)), 10, now + 1_000), ['go', 'go', 'hold']);
 });
@@ -102,6 +104,23 @@ test('what was held stays held for the next owner', t => {
   kinds(governor, ['A', 'B', 'C'].map(sku => zero(sku)));
   const next = new Governor(limits, JSON.parse(JSON.stringify(governor.record)));
   t.deepEqual(kinds(next, [zero('A')], 10, now + 60_000), ['hold']);
+});
+
+test('what only follows makes no batch too large: a raise is held with one, a zero that protects is not', t => {
+  const governor = new Governor(limits);
+  const follows = (proposal: Proposal): Proposal => ({ ...proposal, isConsequence: true });
+  t.deepEqual(kinds(governor, Array.from({ length: 9 }, (_, n) => follows(n < 5 ? zero(`S${n}`) : raise(`S${n}`)))), Array<string>(9).fill('go'));
+  t.deepEqual([...governor.recent('zero'), ...governor.recent('raise')], []);
+  kinds(governor, ['A', 'B', 'C', 'D', 'E', 'F'].flatMap(sku => [zero(sku), raise(sku)]));
+  t.deepEqual(kinds(governor, [follows(zero('G')), follows(raise('H'))]), ['go', 'hold']);
+});
+
+test('what former owners held, and did not come to note, is held', t => {
+  const governor = new Governor({ ...limits, sources: { csv: { zero: { share: 0, least: 1 } } } });
+  t.deepEqual([governor.adopt('zero', 'csv', now), governor.adopt('zero', 'csv', now)], [true, false]);
+  t.deepEqual([governor.isHeld('zero', 'csv'), governor.isHeld('zero', 'erp')], [true, false]);
+  t.true(governor.adopt('raise', 'csv', now));
+  t.true(governor.isHeld('raise'));
 });
 
 test('whatever is proposed, no more listings go to zero within a window than the limit allows, unless an order asks', t => {

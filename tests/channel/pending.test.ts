@@ -71,6 +71,17 @@ test('what is set aside is not sent, whatever comes due, until it is let go; a n
   t.deepEqual(names(pending.takeWrites(9, now)), ['B1']);
 });
 
+test('what its SKU was told was never sent is not sent when it is let go', t => {
+  const pending = given({ A: { lane: 'zero' } });
+  pending.setAside('A', 'zero');
+  pending.get('A')!.renounced = true;
+  t.deepEqual(names(pending.settleHeld('zero', 'release', now)), ['A1']);
+  t.false(pending.hasWrites(now));
+  t.deepEqual([...pending.held()], []);
+  pending.update('A', outlet('A', 2, { lane: 'zero' }), now);
+  t.deepEqual(names(pending.takeWrites(9, now)), ['A2']);
+});
+
 test('what is dropped waits for a newer intention, and what is under way cannot be set aside', t => {
   const pending = given({ A: { lane: 'zero' }, B: { lane: 'raise' } });
   pending.setAside('A', 'zero');

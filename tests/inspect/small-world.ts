@@ -26,6 +26,8 @@ export interface Answer { code: number; stdout: string; stderr: string }
 
 export interface SmallWorld extends Broker {
   node: RunningNode;
+  /** The node ends, and another begins in its place; resolves once that has the accounts. */
+  restart(): Promise<void>;
   /** File of the operator's keys, of a guarded broker. */
   operatorKey?: string;
   shops: Record<'ebay' | 'shopify', RunningSandbox>;
@@ -54,23 +56,30 @@ export async function smallWorld(t: ExecutionContext, skus: readonly string[], m
     return { running, config: { account, channel: vendor.channel, baseUrl: running.url, credentials: vendor.credentials, settings: vendor.settings, rule: { buffer: 1 }, stage: 'live', ...(probe && account === 'shopify' && { probe }) } };
   };
   const [ebay, shopify] = [await open('ebay', ebaySandbox), await open('shopify', shopifySandbox)];
-  const node = await startNode(configSchema.parse({
+  const config = configSchema.parse({
     nats: { url: broker.server.url, credentials: guard?.keys.node, ...(seesFlush && { monitoring: [broker.server.monitoringUrl] }) }, node: { id: 'n1' }, timeScale: scale, accounts: [ebay.config, shopify.config], sources: [{ source: 'erp' }],
     debounce: { quietMs: 50, hardMs: 200 }, reconcile: { maxProofAgeMs: 1_000, apartMs: 200 }, channels: { pollMinMs: 50 },
     governor: { zero: { share: 1, least: 100 }, raise: { share: 1, least: 100 } },
     exposure: { mode: 'mirror' },
     ...more,
-  }), broker.log);
+  });
+  let node = await startNode(config, broker.log);
   t.teardown(() => node.stop());
+  const owned = (account: string): Promise<unknown> => eventually(`${account} is owned`, () => broker.nc.request(`inspect.channel.${account}`, '', { timeout: 1_000 }).then(() => true, () => false), 30_000);
   for (const account of ['ebay', 'shopify']) {
-    await eventually(`${account} is owned`, () => broker.nc.request(`inspect.channel.${account}`, '', { timeout: 1_000 }).then(() => true, () => false));
+    await owned(account);
     const answer = (await broker.nc.request(`control.channel.${account}`, 'import', { timeout: 10_000 })).json();
     t.deepEqual(answer, { ok: true, linked: skus.length });
   }
   return {
     ...broker,
     ...(guard && { operatorKey: guard.keys.operator }),
-    node,
+    get node() { return node; },
+    restart: async () => {
+      await node.stop();
+      node = await startNode(config, broker.log);
+      for (const account of ['ebay', 'shopify']) await owned(account);
+    },
     shops: { ebay: ebay.running, shopify: shopify.running },
     say: async message => { await broker.js.publish('ingest.erp', JSON.stringify(message)); },
     proven: async (account, quantities) => {
