@@ -1,6 +1,8 @@
 /** What SKU records say, followed: pairs that are not proven, units that do not exist, and which SKUs there are. */
 import type { NatsConnection } from 'nats';
+import { lookup } from '../../actors/own-keys.ts';
 import { unpackStock } from '../../actors/sku/packing.ts';
+import { waitsAs } from '../../actors/sku/escrow/acts.ts';
 import { ledgerOf } from '../../actors/sku/escrow/ledger.ts';
 import { debt } from '../../actors/sku/exposure/ledger.ts';
 import type { Shortfall } from '../../actors/sku/exposure/ledger.ts';
@@ -16,6 +18,8 @@ import { lastToken, streams } from '../../runtime/subjects.ts';
 export type Unproven = { sku: string } & (
   | { kind: 'mirror'; account: string; outlet: Outlet & { intent: NonNullable<Outlet['intent']> } }
   | { kind: 'escrow'; account: string; cell: HeldCell }
+  /** One that waits for a person, or that one dropped. */
+  | { kind: 'held'; account: string; cell: HeldCell; outlet: Outlet & { intent: NonNullable<Outlet['intent']> } }
   /** `owed`: units that could be sold by now beyond what exists. */
   | { kind: 'shortfall'; shortfall: Shortfall; owed: number }
 );
@@ -127,13 +131,17 @@ export class Catalogue {
   }
 }
 
-/** There no number is intended for long: what is in doubt is a write that was stored, or that nothing but time confirmed. */
+/** There no number is intended for long: what is in doubt is a write that was stored, or that nothing but time confirmed; and what is held. */
 function inEscrow(stock: Stock, exposure: Exposure): Unproven[] {
-  const { sku } = stock;
+  const { sku, outlets } = stock;
   const { cells, shortfall } = exposure;
   return [
     ...shortfall ? [{ kind: 'shortfall' as const, sku, shortfall, owed: owedBy(stock) }] : [],
-    ...Object.entries(cells).flatMap(([account, cell]): Unproven[] => (cell.intent || cell.mark?.waited ? [{ kind: 'escrow', account, sku, cell }] : [])),
+    ...Object.entries(cells).flatMap(([account, cell]): Unproven[] => {
+      if (cell.intent || cell.mark?.waited) return [{ kind: 'escrow', account, sku, cell }];
+      const outlet = lookup(outlets, account);
+      return outlet?.intent && waitsAs(outlet) ? [{ kind: 'held', account, sku, cell, outlet: { ...outlet, intent: outlet.intent } }] : [];
+    }),
   ];
 }
 

@@ -1,6 +1,7 @@
 /** Pairs that are out of sync, worst first, each with its cause in words. Pure. */
 import type { AccountRecord } from '../../actors/channel/protocol.ts';
 import type { DriftClass } from '../../actors/reconciler/protocol.ts';
+import { droppedCode } from '../../actors/sku/protocol.ts';
 import type { OpenFinding } from './bucket.ts';
 import type { Unproven } from './catalogue.ts';
 import type { PairRow, PairState } from './protocol.ts';
@@ -30,6 +31,7 @@ export function rowOfUnproven(pair: Unproven, of: AccountState): PairRow {
   switch (pair.kind) {
     case 'mirror': return rowOfMirror(pair, of);
     case 'escrow': return rowOfEscrow(pair);
+    case 'held': return rowOfHeld(pair);
     case 'shortfall': {
       const { sku, owed, shortfall: { debt, oversold, cause, openedAt } } = pair;
       return { account: everyChannel, sku, should: 0, shows: null, atRisk: owed, state: 'drift', cause: `shortfall (${cause}): ${owed} could be sold that do not exist, ${debt} at most so far; ${oversold} were`, since: openedAt };
@@ -43,6 +45,19 @@ function rowOfEscrow({ account, sku, cell: { intent, mark, shown } }: Extract<Un
   if (!intent) return { ...base, should: mark!.value, state: 'accepted', cause: 'confirmed by time alone, to be seen', since: mark!.confirmedAt };
   const cause = intent.accepted ? 'accepted, not seen yet' : intent.attempts > 1 ? `no answer after ${intent.attempts} tries: its units stay reserved` : 'being written: its units are reserved';
   return { ...base, should: intent.to, state: intent.accepted ? 'accepted' : intent.attempts > 1 ? 'unanswered' : 'waiting', cause, since: intent.firstAt };
+}
+
+/** What could be sold beyond what exists, the SKU's shortfall tells. */
+function rowOfHeld({ account, sku, cell: { shown }, outlet: { intent, answer } }: Extract<Unproven, { kind: 'held' }>): PairRow {
+  const isDropped = answer?.code === droppedCode;
+  return {
+    account, sku, shows: shown ?? null, should: intent.quantity, atRisk: 0, state: isDropped ? 'refused' : 'held',
+    cause: isDropped ? 'a person dropped it: its source is to state it anew' : tooMany(intent.quantity === 0 ? 'zero' : 'raise'), since: intent.causeAt,
+  };
+}
+
+function tooMany(move: 'zero' | 'raise'): string {
+  return `too many ${move === 'zero' ? 'would go to zero' : 'would rise'} at once: the batch is held`;
 }
 
 function rowOfMirror({ account, sku, outlet }: Extract<Unproven, { kind: 'mirror' }>, of: AccountState): PairRow {
@@ -61,7 +76,7 @@ function why({ intent, proof, answer }: Extract<Unproven, { kind: 'mirror' }>['o
   const told = answer?.signature === intent.signature ? answer : undefined;
   if (told?.outcome === 'refused') return { state: 'refused', cause: `refused: ${told.code ?? ''} ${told.message ?? ''}`.trimEnd() };
   const move = proof && proof.quantity > 0 && intent.quantity === 0 ? 'zero' : proof && intent.quantity > proof.quantity ? 'raise' : undefined;
-  if (move && intent.kind === 'write' && of?.governor?.held[move] !== undefined) return { state: 'held', cause: `too many ${move === 'zero' ? 'would go to zero' : 'would rise'} at once: the batch is held` };
+  if (move && intent.kind === 'write' && of?.governor?.held[move] !== undefined) return { state: 'held', cause: tooMany(move) };
   if (told?.outcome === 'ambiguous') return { state: 'unanswered', cause: 'the write got no answer: written again' };
   if (told?.outcome === 'accepted') return { state: 'accepted', cause: 'accepted, not seen yet' };
   const stopped = of && of.state !== 'serving' ? `account is ${String(of.state)}${of.health.reason ? ` (${of.health.reason})` : ''}; ` : '';

@@ -46,6 +46,9 @@ test('in escrow a write in doubt risks nothing, and a shortfall risks its debt a
   const row = { account: 'ebay', sku: 'A', shows: 3, should: 4, atRisk: 0, since: 2_000 };
   t.deepEqual(rowOfUnproven({ kind: 'escrow', account: 'ebay', sku: 'A', cell: { ...cell, intent: write } }, serving), { ...row, state: 'waiting', cause: 'being written: its units are reserved' });
   t.deepEqual(rowOfUnproven({ kind: 'escrow', account: 'ebay', sku: 'A', cell: { ...cell, intent: { ...write, attempts: 2 } } }, serving), { ...row, state: 'unanswered', cause: 'no answer after 2 tries: its units stay reserved' });
+  const outlet = (code: string) => ({ listing: { id: 'L', fields: {} }, gross: false, rule: { buffer: 0 }, intent: { ...intent, quantity: 0 }, answer: { signature: intent.signature, outcome: 'refused' as const, at: 0, code } });
+  t.deepEqual(rowOfUnproven({ kind: 'held', account: 'ebay', sku: 'A', cell, outlet: outlet('held') }, serving), { ...row, should: 0, since: intent.causeAt, state: 'held', cause: 'too many would go to zero at once: the batch is held' });
+  t.like(rowOfUnproven({ kind: 'held', account: 'ebay', sku: 'A', cell, outlet: outlet('dropped') }, serving), { state: 'refused', cause: 'a person dropped it: its source is to state it anew' });
   t.like(rowOfUnproven({ kind: 'shortfall', sku: 'A', owed: 2, shortfall: { openedAt: 5, cause: 'correction', debt: 3, oversold: 1, lines: [] } }, undefined), { account: everyChannel, atRisk: 2, since: 5, state: 'drift', cause: 'shortfall (correction): 2 could be sold that do not exist, 3 at most so far; 1 were' });
 });
 
