@@ -2,7 +2,7 @@
  * Which changes go out at once and which wait for quiet. Decreases and zero never wait; raises wait until nothing
  * has changed for `quietMs`, and no longer than `hardMs` after the first of them. Pure.
  */
-import { droppedCode } from './protocol.ts';
+import { droppedCode, restatedCode } from './protocol.ts';
 import type { Intent, Lane, Outlet, Place, Stock } from './protocol.ts';
 import { hasGap } from './lots.ts';
 import { target } from './rules.ts';
@@ -54,12 +54,15 @@ export function decide(
     const want = target(stock, account, outlet, units);
     let after = outlet;
     if (want !== undefined) {
-      const kind = (restated || account === emptied) && isDropped(outlet) ? 'write' : kindOf(outlet, want);
+      const isAgain = isRestated(outlet) || ((restated || account === emptied) && isDropped(outlet));
+      const kind = isAgain ? 'write' : kindOf(outlet, want);
       const raise = kind === 'write' && want > 0 && want >= highest(outlet);
       // What a late write can still raise is not raised before; nor what may be a raise.
       const wait = late ? raise || (kind === 'write' && want > 0 && shows(outlet) === undefined) : raise && (suspended || (outlet.intent !== undefined && !quiet));
-      if (wait) waits = true;
-      else if (kind !== undefined) after = intend(stock, account, outlet, want, kind, raise ? waitingSince ?? place.at : place.at, place, sign);
+      if (wait) {
+        waits = true;
+        if (isAgain && !isRestated(outlet)) after = { ...outlet, answer: { ...outlet.answer!, code: restatedCode } };
+      } else if (kind !== undefined) after = intend(stock, account, outlet, want, kind, raise ? waitingSince ?? place.at : place.at, place, sign);
     }
     if (after === before) continue;
     // Most facts change nothing that a channel should show: a copy is made when the first does.
@@ -122,6 +125,11 @@ function kindOf(outlet: Outlet, want: number): 'write' | 'verify' | undefined {
 
 function isDropped({ answer }: Outlet): boolean {
   return answer?.outcome === 'refused' && answer.code === droppedCode;
+}
+
+/** It was dropped, and said anew, and waits for quiet since. */
+function isRestated({ answer }: Outlet): boolean {
+  return answer?.outcome === 'refused' && answer.code === restatedCode;
 }
 
 function isProven({ intent, proof }: Outlet): boolean {

@@ -203,6 +203,8 @@ export interface Place {
 
 /** Code of the refusal that says that a person dropped what was held: the source may state it again. */
 export const droppedCode = 'dropped';
+/** The same, once its source has: the raise waits for quiet. */
+export const restatedCode = 'restated';
 
 /**
  * Codes of refusals that say that a write of a SKU in escrow is one of too many at once and waits for a person: nobody has

@@ -223,6 +223,18 @@ test('what a person dropped is intended anew when its source states it again, an
   t.deepEqual(actor.tell(count(5, 0)).intent('a'), restated, 'once');
 });
 
+test('a raise that a person dropped, and its source states again, is intended once its wait for quiet is over', t => {
+  const actor = counted().prove('a').tell(count(2, 30)).settle();
+  t.is(actor.intent('a')!.quantity, 30);
+  actor.tell(answer(actor, 'a', { outcome: 'refused', code: 'dropped', message: 'ops' }));
+  const { version } = actor.intent('a')!;
+  t.is(actor.wait(60_000).intent('a')!.version, version);
+  t.is(actor.tell(count(3, 30)).intent('a')!.version, version, 'it waits, as every raise does');
+  const restated = actor.settle().intent('a')!;
+  t.true(restated.version > version && restated.quantity === 30);
+  t.deepEqual(actor.tell(count(4, 30)).settle().intent('a'), restated, 'once');
+});
+
 test('an account that people empty shows 0 also where they dropped a 0 before', t => {
   const actor = counted().tell(link('a'), link('b'), count(2, 0));
   for (const account of ['a', 'b']) actor.tell(answer(actor, account, { outcome: 'refused', code: 'dropped', message: 'ops' }));
