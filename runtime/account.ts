@@ -34,6 +34,7 @@ import { named, Names } from './account/names.ts';
 import { SecondMaster } from './account/second-master.ts';
 import { Shadow } from './account/shadow.ts';
 import { Stage } from './account/stage.ts';
+import { Standing } from './account/standing.ts';
 import { Walk } from './account/walk.ts';
 import { Watchman } from './account/watchman.ts';
 import { Writes } from './account/writes.ts';
@@ -91,6 +92,7 @@ export class AccountOwner implements Owned {
   #saved = '';
   #saving: Promise<void> | undefined;
   #caughtUp = false;
+  readonly #standing: Standing;
   #stopping = false;
   #wake: NodeJS.Timeout | undefined;
   #wakeAt = Infinity;
@@ -105,23 +107,19 @@ export class AccountOwner implements Owned {
     this.#pending = new Pending({ lacksReading: sku => (adapter.needsReading && this.#lacksReading(sku)) || this.#findings.isMissing(sku), applied: sku => this.#pairs.get(sku)?.applied ?? Infinity, heldUntil: job => this.#bulk?.heldUntil(job) ?? 0, isMuted: sku => !this.#stage.isLive(sku), proofWithinMs });
     this.#journal = new AccountJournal(ports);
     this.#findings = new Findings({ ...this.#p, pairOf: sku => this.#pairs.get(sku), onFound: alert => this.#masters?.told(alert) });
+    this.#standing = new Standing(this.#p);
     this.#record = new OwnedRecord(records, channelRecord.state(account), onLost);
     this.#tapped = {
       account,
       onRecord: (sku, outlet, applied, cell) => this.#onRecord(sku, outlet, applied, cell),
-      onCaughtUp: () => {
-        this.#caughtUp = true;
-        this.#importing.resume();
-        this.#holds.resume();
-        this.#soon(0);
-      },
+      onCaughtUp: () => this.#onCaughtUp(),
     };
   }
 
   /** @throws {PublishError} when the former owner's record cannot be read */
   async start(): Promise<void> {
     const { account, limits, log, loss, membership, nc, tap } = this.#p;
-    const [left] = await Promise.all([this.#record.load(), this.#findings.load(), this.#stage.load(), this.#names.load()]);
+    const [left] = await Promise.all([this.#record.load(), this.#findings.load(), this.#stage.load(), this.#names.load(), this.#standing.load()]);
     this.#counts = { ...noCounts, ...left?.counts };
     const cells = (): Cells => this.#cells;
     const shadow = (): Shadow => this.#shadow;
@@ -214,6 +212,7 @@ export class AccountOwner implements Owned {
     this.#p.tap.unsubscribe(this.#tapped);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     clearTimeout(this.#wake);
+    this.#standing.stop();
     clearInterval(this.#saver);
     this.#orders.stop();
     await within(releaseWithinMs, Promise.allSettled(this.#calls));
@@ -282,6 +281,15 @@ export class AccountOwner implements Owned {
   #lacksReading(sku: string): boolean {
     const pair = this.#pairs.get(sku);
     return pair?.reading === undefined && pair?.cell?.intent?.from === undefined;
+  }
+
+  #onCaughtUp(): void {
+    const { tap } = this.#p;
+    if (!this.#caughtUp && !this.#standing.isTold(tap.seen, () => tap.subscribe(this.#tapped))) return;
+    if (!this.#caughtUp) this.#holds.resume();
+    this.#caughtUp = true;
+    this.#importing.resume();
+    this.#soon(0);
   }
 
   #onRecord(sku: string, outlet: Outlet | undefined, applied: number, cell: HeldCell | undefined): void {

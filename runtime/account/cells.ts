@@ -10,12 +10,6 @@ import type { HeldCell } from '../../actors/sku/exposure/record.ts';
 import type { Outlet } from '../../actors/sku/protocol.ts';
 import type { Desk } from './ports.ts';
 
-/**
- * By so much more, ms, a write must be younger than its owner for none before to have sent it: the clocks of brokers may
- * differ, and a record may come late.
- */
-const youngerByMs = 1_000;
-
 /** Kept together with a pair while its SKU is in escrow. */
 export class Cells {
   readonly #desk: Desk;
@@ -26,12 +20,9 @@ export class Cells {
   readonly #found = new Map<string, number>();
   /** What SKUs were told of the account's conditional writes and have not applied yet: whether they are kept. */
   readonly #judging = new Map<string, boolean>();
-  /** What is decided from then on no former owner has seen; by the journal's clock. */
-  readonly #youngFrom: number;
 
   constructor(desk: Desk) {
     this.#desk = desk;
-    this.#youngFrom = this.#now() + youngerByMs;
   }
 
   /** A record was told. @param isFound it stood before this owner had read them all */
@@ -137,13 +128,11 @@ export class Cells {
   }
 
   /**
-   * Certainly nobody has sent it: stored once, while this owner has the account, which has not sent it. Whoever takes the
+   * Certainly nobody has sent it: stored once, since this owner has the account, which has not sent it. Whoever takes the
    * account over finds it, and does not send it.
    */
   isUnsent(job: Job, { intent }: HeldCell): boolean {
-    const { pairs, ports: { membership } } = this.#desk;
-    const decidedAt = pairs.peek(job.sku)?.told?.intent?.decidedAt ?? 0;
-    return intent?.id === job.signature && intent.attempts === 1 && !job.sent && !this.isFound(job) && decidedAt >= this.#youngFrom && membership.leased;
+    return intent?.id === job.signature && intent.attempts === 1 && !job.sent && !this.isFound(job) && this.#desk.ports.membership.leased;
   }
 
   /** What a write of a SKU in escrow is conditional on is stored with it. */
