@@ -15,6 +15,7 @@ export interface Asked {
   seconds: number;
   mode: Mode;
   powerCuts: boolean;
+  holds: boolean;
   /** Tells the story of the first seed, whatever comes of it. */
   tells: boolean;
   /** File that a failing plan is kept in, once it is short. */
@@ -22,14 +23,14 @@ export interface Asked {
 }
 
 /** True where every check held. */
-export async function simulateRuntime({ seeds, fresh, minutes, seconds, mode, powerCuts, tells, keep }: Asked): Promise<boolean> {
+export async function simulateRuntime({ seeds, fresh, minutes, seconds, mode, powerCuts, holds, tells, keep }: Asked): Promise<boolean> {
   const startedAt = performance.now();
   const cpu = process.cpuUsage();
   const lengthMs = seconds * 1_000;
   const runs: Run[] = [];
   for (const seed of seeds) {
     if (performance.now() - startedAt > minutes * 60_000) break;
-    const done = await run(seed, { lengthMs, mode, powerCuts, tellsStory: tells });
+    const done = await run(seed, { lengthMs, mode, powerCuts, holds, tellsStory: tells });
     if (tells) {
       console.log(story(done));
       return done.violations.length === 0;

@@ -61,6 +61,8 @@ export interface Plan {
   /** What every SKU lives under. In escrow nothing outside may cause a debt, unless the plan is a disturbed one. */
   mode: Mode;
   isDisturbed: boolean;
+  /** A strict governor holds every move that no order asks for, and a person decides on it. */
+  holds?: boolean;
   skus: readonly { sku: string; supply: number; shown: Record<string, number> }[];
   /** Buyers and faults go on for so long; then it is quiet. */
   lengthMs: number;
@@ -90,9 +92,9 @@ const unproven = accounts.filter(account => kinds[account] !== 'swap' && kinds[a
 /** What raises a channel behind the back of escrow, leaves it higher than it said, or hides what it sold (A3). */
 const fromOutside: ReadonlySet<Kind> = new Set(['edit', 'drop', 'late order']);
 
-export interface PlanOptions { lengthMs: number; mode?: Mode; /** The broker loses what it acknowledged. */ powerCuts?: boolean; skus?: number; /** Kinds of acts that there are none of. */ without?: ReadonlySet<string> }
+export interface PlanOptions { lengthMs: number; mode?: Mode; /** The broker loses what it acknowledged. */ powerCuts?: boolean; /** A strict governor, and a person. */ holds?: boolean; skus?: number; /** Kinds of acts that there are none of. */ without?: ReadonlySet<string> }
 
-export function planOf(seed: number, { lengthMs, mode = 'mirror', powerCuts = false, skus: count = 20, without = new Set() }: PlanOptions): Plan {
+export function planOf(seed: number, { lengthMs, mode = 'mirror', powerCuts = false, holds = false, skus: count = 20, without = new Set() }: PlanOptions): Plan {
   const dice = new Dice(seed, 'plan');
   const isDisturbed = new Dice(seed, 'disturbed').chance(0.3);
   const isClean = mode === 'escrow' && !isDisturbed;
@@ -148,7 +150,7 @@ export function planOf(seed: number, { lengthMs, mode = 'mirror', powerCuts = fa
       if (has && !without.has(kind) && !(isClean && fromOutside.has(kind))) acts.push(act);
     }
   }
-  return { seed, mode, isDisturbed, skus, lengthMs, acts: acts.sort((a, b) => a.at - b.at) };
+  return { seed, mode, isDisturbed, ...(holds && { holds }), skus, lengthMs, acts: acts.sort((a, b) => a.at - b.at) };
 }
 
 function troubleOf(dice: Dice): Trouble {

@@ -124,6 +124,7 @@ async function beQuiet(world: World, watch: Watch, isCut: () => boolean): Promis
 async function leave(world: World, watch: Watch): Promise<void> {
   const { machine, broker, nodes } = world;
   watch.isOver = true;
+  if (world.person) world.person.isAway = true;
   for (const node of nodes) {
     let left: number | undefined;
     node.leave(process => { left = process.timers; });

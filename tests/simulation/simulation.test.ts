@@ -31,6 +31,16 @@ test.serial('in escrow no unit is sold twice, whatever happens to nodes, the bro
   t.true(sold > 100, `${sold} units were sold`);
 });
 
+test.serial('what a strict governor holds is let go or dropped by a person, and in the end nothing is held, wrong or sold twice', async t => {
+  let holds = 0;
+  for (const [seed, mode] of [[1, 'mirror'], [1, 'escrow'], [4, 'escrow']] as const) {
+    const { violations, figures, faults } = await run(seed, { mode, holds: true });
+    t.deepEqual([violations, figures.unexplained], [[], 0], `seed ${seed}, ${mode}`);
+    holds += faults['hold'] ?? 0;
+  }
+  t.true(holds > 10, `${holds} batches were held`);
+});
+
 test.serial('buyers who pay late or never, orders that are listed late, late cancellations and dead grants leave nothing wrong', async t => {
   const counts: Record<string, number> = {};
   for (const [seed, mode] of [[16, 'mirror'], [41, 'mirror'], [16, 'escrow'], [47, 'escrow']] as const) {

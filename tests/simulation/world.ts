@@ -14,6 +14,7 @@ import { adaptersOf, kinds, limits, Marketplace, terms } from './marketplace.ts'
 import { Network } from './network.ts';
 import { SimulatedNode } from './node.ts';
 import type { Level } from './node.ts';
+import { Person, strict } from './person.ts';
 import { accounts, inWords, nodes, noticedWithinMs, opensAt, recoversWithinMs } from './plan.ts';
 import type { Act, Mode, Plan } from './plan.ts';
 import { decode } from '../../runtime/codec.ts';
@@ -54,6 +55,8 @@ export class World {
   readonly marketplaces: Readonly<Record<string, Marketplace>>;
   readonly erp: Erp;
   readonly nodes: readonly SimulatedNode[];
+  /** Who decides on what is held, where anything is. */
+  readonly person: Person | undefined;
   /** Faults that happened, by kind. */
   readonly faults: Record<string, number> = {};
   readonly story: Told[] = [];
@@ -104,9 +107,10 @@ export class World {
       link: network.link(id, this.#latencyOf(id)),
       parts: { adapters: adaptersOf(this.marketplaces), limitsOf: () => limits as Limits },
       accounts: configured,
-      settings: { ...settingsOf(plan.mode), ...settings },
+      settings: { ...settingsOf(plan.mode), ...(plan.holds && { governor: strict }), ...settings },
       onLog: (...said) => this.#log(...said),
     }));
+    this.person = plan.holds ? new Person(machine, this.broker, seed) : undefined;
     for (const act of plan.acts) machine.after(opensAt + act.at, machine.outside, () => this.#act(act));
   }
 
@@ -123,7 +127,10 @@ export class World {
   open(): void {
     const { machine } = this;
     for (const node of this.nodes) node.start();
-    for (const account of accounts) this.#import(account);
+    for (const account of accounts) {
+      this.#import(account);
+      this.person?.watch(account);
+    }
     machine.after(3_000, machine.outside, () => { for (const { sku, supply } of this.plan.skus) this.erp.open(sku, supply); });
   }
 
@@ -139,6 +146,7 @@ export class World {
     }
     this.broker.restart();
     this.broker.busyMs = 0;
+    if (this.person) this.person.isHasty = true;
     this.disturb(0);
     for (const { sku } of this.plan.skus) this.erp.count(sku, 0, 'told');
   }
@@ -272,7 +280,9 @@ export class World {
   }
 
   #log(node: string, level: Level, message: string, about: Record<string, unknown>): void {
-    const isComplaint = level === 'error' || level === 'fatal';
+    const isHold = message === heldMessage;
+    if (isHold) this.faults['hold'] = (this.faults['hold'] ?? 0) + 1;
+    const isComplaint = !isHold && (level === 'error' || level === 'fatal');
     if (!isComplaint && !this.#tellsStory) return;
     const { err, ...rest } = about;
     const text = `${message}${err === undefined ? '' : `: ${(err as Error).message}`} ${JSON.stringify(rest)}`;
@@ -289,6 +299,8 @@ export class World {
 }
 
 const shipsAfterMs = 8_000;
+/** No failure of a node: it is there to be told. */
+const heldMessage = 'too many listings move at once: the batch is held';
 
 /** Streams that a story tells of. */
 const told: ReadonlySet<string> = new Set(['INGEST', 'SKU', 'KV_sku', 'ALERT', 'DEAD', 'ASK', 'EXPOSURE']);

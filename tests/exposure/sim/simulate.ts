@@ -23,7 +23,7 @@ function whole(text: string): number {
   return value;
 }
 
-interface Asked { seeds: number; seed: number; days: number; fresh: number; minutes?: number; sku?: number; designs?: true; runtime?: true; seconds: number; mode: 'mirror' | 'escrow'; powerCuts?: true; story?: true; keep?: string }
+interface Asked { seeds: number; seed: number; days: number; fresh: number; minutes?: number; sku?: number; designs?: true; runtime?: true; seconds: number; mode: 'mirror' | 'escrow'; powerCuts?: true; holds?: true; story?: true; keep?: string }
 
 const command = new Command('simulate')
   .description('Simulated days of SKUs under faults, checked after every step: docs/exposure.md')
@@ -38,6 +38,7 @@ const command = new Command('simulate')
   .option('--seconds <n>', 'with --runtime: of buyers and faults in each seed; then it is quiet', whole, 60)
   .addOption(new Option('--mode <mode>', 'with --runtime: what every SKU lives under').choices(['mirror', 'escrow']).default('mirror'))
   .option('--power-cuts', 'with --runtime: the broker loses what it acknowledged last, now and then')
+  .option('--holds', 'with --runtime: a strict governor holds every move that no order asks for, and a person decides on it')
   .option('--story', 'with --runtime: tell the story of the first seed')
   .option('--keep <file>', 'with --runtime: write a failing plan, made short, into this file');
 
@@ -45,9 +46,9 @@ const asked = command.parse().opts<Asked>();
 if (asked.designs) {
   process.exitCode = hunt(console.log) ? 0 : 1;
 } else if (asked.runtime) {
-  const { minutes = Infinity, seconds, mode, powerCuts = false, story: tells = false, keep } = asked;
+  const { minutes = Infinity, seconds, mode, powerCuts = false, holds = false, story: tells = false, keep } = asked;
   const { all, first } = seedsOf(asked);
-  process.exitCode = await simulateRuntime({ seeds: all, fresh: asked.fresh > 0 ? first : undefined, minutes, seconds, mode, powerCuts, tells, keep }) ? 0 : 1;
+  process.exitCode = await simulateRuntime({ seeds: all, fresh: asked.fresh > 0 ? first : undefined, minutes, seconds, mode, powerCuts, holds, tells, keep }) ? 0 : 1;
 } else {
   process.exitCode = simulate(asked) ? 0 : 1;
 }
