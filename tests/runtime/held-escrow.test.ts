@@ -58,11 +58,15 @@ const zeros = (shop: Shop): number => names.filter(name => shop.shows(name) === 
 test('a file that says nothing is left is held, over a change of owner, and written once a person lets it go', async t => {
   t.timeout(180_000);
   const { shop, owner } = await escrow(t, 'held-release');
-  for (const name of names) await shop.count(name, 0);
-  const batch = await eventually(t, 'all but one are held', () => held(shop), ({ length }) => length === 3, withinMs);
+  // What is not sent yet when there are too many is held with them.
+  const [first, ...others] = names as [string, ...string[]];
+  await shop.count(first, 0);
+  await eventually(t, 'the first is written', () => zeros(shop), count => count === 1, withinMs);
+  for (const name of others) await shop.count(name, 0);
+  const batch = await eventually(t, 'the others are held', () => held(shop), ({ length }) => length === others.length, withinMs);
   for (const name of batch) await eventually(t, `${name} knows`, () => codeOf(shop, name), code => code === heldCode, withinMs);
   for (const name of batch) t.is((await cellOf(shop, name))!.intent, undefined, 'what nobody has sent is not in doubt');
-  await eventually(t, 'one is written', () => zeros(shop), count => count === 1, withinMs);
+  t.is(zeros(shop), 1);
 
   await owner.release();
   await shop.own(t, governor);
