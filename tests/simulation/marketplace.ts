@@ -89,7 +89,7 @@ export class Marketplace {
   readonly #machine: Machine;
   readonly #dice: Dice;
   readonly #terms: Terms;
-  readonly #counting: Dice;
+  readonly #counting: Dice | undefined;
   /** Outcomes by idempotency key. */
   readonly #answered = new Map<string, WriteOutcome>();
   /** When the last write of each listing is carried out, where writes are queued. */
@@ -102,14 +102,14 @@ export class Marketplace {
   /** Orders that the list shows only from then on, epoch ms. */
   readonly #listedFrom = new Map<string, number>();
 
-  /** @param counting whether a cancellation takes its units off the count of sales, and what that began at */
-  constructor(account: string, machine: Machine, dice: Dice, counting: Dice) {
+  /** @param counting what a count of sales begins at, and whether a cancellation takes its units off; left out: it tells none */
+  constructor(account: string, machine: Machine, dice: Dice, counting?: Dice) {
     this.account = account;
     this.kind = kinds[account]!;
     this.#terms = terms[this.kind];
     this.#machine = machine;
     this.#dice = dice;
-    this.shop = new Shop({ account, clock: new SandboxClock(1), gross: this.kind === 'gross', belowZero: this.kind === 'swap', uncounts: counting.chance(0.5) });
+    this.shop = new Shop({ account, clock: new SandboxClock(1), gross: this.kind === 'gross', belowZero: this.kind === 'swap', uncounts: counting?.chance(0.5) ?? false });
     this.#counting = counting;
     this.payments = new Payments(machine, this.shop, this.#terms.holdMs > 0);
   }
@@ -119,7 +119,7 @@ export class Marketplace {
   }
 
   list(sku: string, quantity: number): void {
-    this.shop.addListing(sku, quantity).sold = this.#counting.chance(0.5) ? this.#counting.between(1, 5_000) : 0;
+    this.shop.addListing(sku, quantity).sold = this.#counting?.chance(0.5) ? this.#counting.between(1, 5_000) : 0;
   }
 
   /** The listing is put up anew; its count of sales is another one where the vendor tells that. */
@@ -265,7 +265,7 @@ export class Marketplace {
       quantity: seen.quantity,
       buyable: Math.max(0, this.shop.gross ? seen.quantity - seen.reserved : seen.quantity),
       ...(this.kind === 'version' && { version: String(seen.version) }),
-      ...(this.#terms.counts && { sold: seen.sold, soldBy: this.#counters.get(sku) ?? 'first' }),
+      ...(this.#terms.counts && this.#counting && { sold: seen.sold, soldBy: this.#counters.get(sku) ?? 'first' }),
       active: live.active,
       ...(!live.active && { reason: 'closed' }),
     };

@@ -64,6 +64,8 @@ export interface Plan {
   /** A strict governor holds every move that no order asks for, and a person decides on it. */
   holds?: boolean;
   skus: readonly { sku: string; supply: number; shown: Record<string, number> }[];
+  /** Channels that count their sales tell of them. */
+  counts?: boolean;
   /** Buyers and faults go on for so long; then it is quiet. */
   lengthMs: number;
   acts: readonly Act[];
@@ -150,7 +152,7 @@ export function planOf(seed: number, { lengthMs, mode = 'mirror', powerCuts = fa
       if (has && !without.has(kind) && !(isClean && fromOutside.has(kind))) acts.push(act);
     }
   }
-  return { seed, mode, isDisturbed, ...(holds && { holds }), skus, lengthMs, acts: acts.sort((a, b) => a.at - b.at) };
+  return { seed, mode, isDisturbed, ...(holds && { holds }), skus, counts: new Dice(seed, 'counts').chance(0.8), lengthMs, acts: acts.sort((a, b) => a.at - b.at) };
 }
 
 function troubleOf(dice: Dice): Trouble {

@@ -170,7 +170,7 @@ export class World {
   }
 
   #marketplace(account: string): Marketplace {
-    const marketplace = new Marketplace(account, this.machine, new Dice(this.plan.seed, `market ${account}`), new Dice(this.plan.seed, `count ${account}`));
+    const marketplace = new Marketplace(account, this.machine, new Dice(this.plan.seed, `market ${account}`), this.plan.counts ? new Dice(this.plan.seed, `count ${account}`) : undefined);
     for (const { sku, shown } of this.plan.skus) marketplace.list(sku, shown[account]!);
     marketplace.onWrite = (sku, quantity) => {
       this.#mix(`w ${account} ${sku} ${quantity}`);
