@@ -110,10 +110,7 @@ export function happen(world: World, act: Act): boolean {
       slow.set(act.node, { byMs: act.byMs, until: machine.now + act.forMs });
       world.disturb(act.forMs);
       return true;
-    case 'skew':
-      world.node(act.node).process.skewMs = act.byMs;
-      world.aheadMs = Math.max(world.aheadMs, act.byMs);
-      return true;
+    case 'skew': world.node(act.node).process.skewMs = act.byMs; return true;
     case 'broker':
       if (!broker.isUp) return false;
       broker.kill();

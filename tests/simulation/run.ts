@@ -95,7 +95,6 @@ async function converge(world: World, watch: Watch, from: number, isCut: () => b
     await machine.run(machine.now + lookEveryMs, isCut);
     if (isCut()) return machine.now - from;
     const left = look();
-    if (left.length === 0 && machine.now - from < world.setBackMs) continue;
     if (left.length === 0) return machine.now - from;
     if (machine.now - from < convergesWithinMs) continue;
     watch.blame('unsettled', left.slice(0, 8).join('; '));

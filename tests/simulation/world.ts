@@ -20,9 +20,6 @@ import type { Act, Mode, Plan } from './plan.ts';
 import { decode } from '../../runtime/codec.ts';
 import { unescapeKey } from '../../runtime/subjects.ts';
 
-/** A listing is read again before its proof is older. */
-const maxProofAgeMs = 30_000;
-
 /** Settings of the product, for a world in which little time passes. */
 export function settingsOf(mode: Mode): object {
   return {
@@ -30,7 +27,7 @@ export function settingsOf(mode: Mode): object {
     debounce: { quietMs: 500, hardMs: 2_000 },
     askMs: 2_000,
     gapMs: 20_000,
-    reconcile: { maxProofAgeMs, apartMs: 2_000 },
+    reconcile: { maxProofAgeMs: 30_000, apartMs: 2_000 },
     channels: { restMs: 1_000, probeMs: 5_000 },
     exposure: { mode, sendMs: 5_000 },
   };
@@ -62,8 +59,6 @@ export class World {
   readonly story: Told[] = [];
   /** Simulated ms until which nodes, links or the broker were disturbed last. */
   disturbedUntil = 0;
-  /** The most that a node's clock was ahead, ms. */
-  aheadMs = 0;
   /** Accounts that faults hit, `*` for all, from and until when, epoch ms. */
   readonly hits: { account: string; from: number; to: number }[] = [];
   /** Listings that something else than Plumb and buyers changed, `<account>/<sku>`, and since when, epoch ms. */
@@ -255,11 +250,6 @@ export class World {
   /** What an account shows, or what of its orders is known, may be wrong for so long. */
   hit(account: string, forMs: number): void {
     this.hits.push({ account, from: this.machine.wall, to: this.machine.wall + forMs });
-  }
-
-  /** Once a clock that was ahead is right, what is to be done by it waits so much longer, and nothing else may tell: ms. */
-  get setBackMs(): number {
-    return this.aheadMs === 0 ? 0 : this.aheadMs + maxProofAgeMs;
   }
 
   /** Something outside may have caused a debt of that SKU. */
