@@ -49,9 +49,7 @@ export class AccountJournal {
   /** Told so far: several may come in one millisecond. */
   #controls = 0;
   readonly #underway = new Set<Promise<void>>();
-  /** What people are told of one thing goes one after the other, or that it is over overtakes that it is so. By subject. */
-  readonly #people = new Map<string, Promise<unknown>>();
-  /** What is told in turn, by SKU: the last of it. */
+  /** What is told of one thing in turn, by subject: the last of it. Else that it is over overtakes that it is so. */
   readonly #turns = new Map<string, Promise<void>>();
   readonly #stopped = Promise.withResolvers<void>();
   #isStopped = false;
@@ -98,10 +96,7 @@ export class AccountJournal {
 
   /** As `tell`, behind whatever else is told the SKU so: the last word counts. */
   tellInTurn(sku: string, id: string, fact: SkuFact, correlation?: string): void {
-    const told = (this.#turns.get(sku) ?? Promise.resolve()).then(() => this.fact(sku, id, fact, correlation));
-    const over: Promise<void> = told.then(() => undefined, () => undefined).then(() => { if (this.#turns.get(sku) === over) this.#turns.delete(sku); });
-    this.#turns.set(sku, over);
-    this.#inBackground(told);
+    this.#inTurn(skuSubject(sku), async () => { await this.fact(sku, id, fact, correlation); });
   }
 
   /** Tells people of what lasts, once: not again while the last that they were told of it is open, by whichever owner. */
@@ -168,12 +163,16 @@ export class AccountJournal {
   /** @param tell given what people were told last of the same thing */
   #toPeople(to: PublishEffect['to'], id: string, tell: (last: Last | undefined) => Promise<void>): void {
     const subject = subjectOf(to);
-    const before = this.#people.get(subject);
+    this.#inTurn(subject, () => this.#untilStored(id, async () => tell(await this.#lastDead(subject))));
+  }
+
+  #inTurn(subject: string, tell: () => Promise<void>): void {
+    const before = this.#turns.get(subject);
     const told = (async () => {
       await before?.catch(() => undefined);
-      await this.#untilStored(id, async () => tell(await this.#lastDead(subject)));
-    })().finally(() => { if (this.#people.get(subject) === told) this.#people.delete(subject); });
-    this.#people.set(subject, told);
+      await tell();
+    })().finally(() => { if (this.#turns.get(subject) === told) this.#turns.delete(subject); });
+    this.#turns.set(subject, told);
     this.#inBackground(told);
   }
 
