@@ -3,7 +3,7 @@
  * our own steps among them; `docs/exposure.md` tells the rules (P) that it cites. Pure.
  */
 import { lookup } from '../own-keys.ts';
-import { beyond, counted, foreign, orderLine, reached, read, unlisted } from './exposure/facts.ts';
+import { above, beyond, counted, foreign, orderLine, reached, read, unlisted } from './exposure/facts.ts';
 import type { CountFact, LineFact, Outcome, ReadFact } from './exposure/facts.ts';
 import type { Allowed, Cause, Cell, Intent, Ledger, Terms } from './exposure/ledger.ts';
 import { changed, free, sellable, soldIn, withCell } from './exposure/ledger.ts';
@@ -182,7 +182,12 @@ function followed(ledger: Ledger, id: string, at: number, by: Rules): Outcome {
     says.push(...judged.says);
   }
   const cell = by.settled(next, id);
-  return { ledger: watchedLeak(cell === next.cells[id] ? next : withCell(next, id, cell), id, at), says };
+  if (cell !== next.cells[id]) {
+    const found = by.foreign(above(withCell(next, id, cell), id), id);
+    next = found.ledger;
+    says.push(...found.says);
+  }
+  return { ledger: watchedLeak(next, id, at), says };
 }
 
 /** Nothing changed that what is free, and what is told of it, is made of. */

@@ -120,6 +120,17 @@ test('P11: units that a cancellation puts back while orders are waited for may b
   t.deepEqual(says.filter(({ type }) => type === 'drift.found'), [{ type: 'drift.found', cell: 'a', shown: 9, rights: 2 }]);
 });
 
+test('P11: a reading from before a settlement is one above the rights that it leaves, and is not told again', t => {
+  const steps: Step[] = [[0, link('a', termsOf('version', { holdMs: 5 * minute }), 9)], [0, count(1, 5)], [0, intend('a', 'w', 0, { from: 9, version: '1' })], [second, answer('a', 'w', 'applied')],
+    [2 * minute, read('a', 4, 2 * minute)]];
+  t.deepEqual(figures(told(steps).ledger).rights, { a: 9 });
+  const { ledger, says } = told([...steps, [7 * minute, complete('a', 7 * minute)]]);
+  t.deepEqual([figures(ledger).rights, says.filter(({ type }) => type === 'drift.found')], [{ a: 0 }, []], 'it may be as old as the write');
+  t.deepEqual(ledger.cells['a']!.suspect, { since: 2 * minute, at: 2 * minute, value: 4 });
+  const late = told([...steps.slice(0, -1), [12 * minute, read('a', 4, 12 * minute)], [13 * minute, complete('a', 13 * minute)]]);
+  t.deepEqual([figures(late.ledger).rights, late.says.filter(({ type }) => type === 'drift.found')], [{ a: 4 }, [{ type: 'drift.found', cell: 'a', shown: 4, rights: 0 }]]);
+});
+
 test('P11: a reading that is above rights for what was sold since is none', t => {
   const steps: Step[] = [...two, [minute, sale('a/1', 'a', 1, minute)], [minute, read('a', 2, minute)], [12 * minute, read('a', 1, 12 * minute)], [13 * minute, complete('a', 13 * minute)]];
   t.deepEqual(told(steps).says, [{ type: 'escrow.inForce' }]);

@@ -162,6 +162,18 @@ export function read(ledger: Ledger, fact: ReadFact, now: number): Outcome {
 }
 
 /**
+ * P11, where rights have come down below what was read: nobody may tell that reading again. One from before the last
+ * write was confirmed says nothing.
+ */
+export function above(ledger: Ledger, id: string): Ledger {
+  const cell = ledger.cells[id]!;
+  const { reading, mark, suspect, terms: { staleMs } } = cell;
+  if (!reading || suspect || reading.at < (mark?.confirmedAt ?? -Infinity)) return ledger;
+  const most = ceiling(ledger, id, cell, reading.at - staleMs);
+  return reading.value > most ? withCell(ledger, id, { ...cell, suspect: suspectOf(cell, reading.value, reading.at, most) }) : ledger;
+}
+
+/**
  * A reading that cannot be of the time before the last write is as good as two, whatever we write because of it. Two that are
  * far enough apart wait for orders alone: another one that came before those would have it wait again, and again.
  */
