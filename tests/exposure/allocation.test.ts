@@ -37,6 +37,14 @@ test('a cell is topped up below half of its share, not for every unit', t => {
   t.deepEqual(topped(1), [{ kind: 'write', cell: 'a', write: { to: 4, from: 1 }, why: 'raise' }]);
 });
 
+test('P11: nothing is put on top of what somebody else may have put on sale', t => {
+  const raised = (...steps: Step[]) => planned([...cells({ a: ['version', 1], b: ['set', 4] }), [2, count(1, 20)], ...steps], { a: 9 }, 20 * minute).filter(act => act.cell === 'a');
+  t.like(raised()[0], { kind: 'write', why: 'raise' });
+  t.deepEqual(raised([minute, read('a', 3, minute, { version: 'v2' })]), []);
+  t.like(raised([minute, read('a', 3, minute, { version: 'v2' })], [12 * minute, read('a', 1, 12 * minute, { version: 'v3' })])[0], { write: { from: 1 }, why: 'raise' }, 'it was seen once');
+  t.like(raised([minute, read('a', 3, minute, { version: 'v2' })], [12 * minute, read('a', 3, 12 * minute, { version: 'v2' })], [13 * minute, complete('a', 13 * minute)])[0], { write: { from: 3 }, why: 'raise' }, 'its rights are known');
+});
+
 test('units move toward an empty cell with demand, from where most lie beyond their share', t => {
   t.deepEqual(planned([...cells({ a: ['swap', 6], b: ['version', 0], c: ['swap', 2] }), [2, count(1, 8)]], { b: 5 }), [
     { kind: 'write', cell: 'a', write: { to: 1, from: 6 }, why: 'lower' },

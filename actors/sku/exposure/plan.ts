@@ -49,7 +49,8 @@ function actFor(ledger: Ledger, id: string, want: number | undefined, now: numbe
   }
   // P12: what is lost is regained by a proof, whatever policy would have it show.
   if (ledger.recovery?.cells.includes(id) && !cell.mark) return asWrite(ledger, id, 0, 'probe');
-  if (want !== undefined && want > current) return ledger.recovery ? undefined : asWrite(ledger, id, want, 'raise');
+  // On top of what somebody else may have put on sale, a raise would have more shown than its cell has a right to.
+  if (want !== undefined && want > current) return ledger.recovery || cell.suspect ? undefined : asWrite(ledger, id, want, 'raise');
   if (want !== undefined && want < current) return asWrite(ledger, id, want, 'lower');
   return isLeaking ? asWrite(ledger, id, current, 'probe') : undefined;
 }
