@@ -141,7 +141,7 @@ export class Cells {
     return from === undefined ? {} : { last: { quantity: from, ...(version !== undefined && { version }) } };
   }
 
-  /** Tells a reading, where it is news or was asked for. */
+  /** Tells a reading, where it is news, was asked for, or is more than its channel may show. */
   tell(pair: Pair, cell: HeldCell, reading: Reading, beganAt: number): void {
     const { quantity, version, sold, soldBy } = reading;
     const at = beganAt + Math.round(this.#now() - Date.now());
@@ -151,7 +151,9 @@ export class Cells {
     const isMoved = intent?.version !== undefined && version !== undefined && version !== last?.version;
     const { ports: { account, adapter }, journal } = this.#desk;
     const isCounted = !adapter.gross && isNewCount(cell, reading, at);
-    if (!isAsked && !isMoved && !isCounted && quantity === shown && !suspect && !mark?.waited) return;
+    // What was read may have come above what it may show since, by an order that was learnt later.
+    const isAbove = quantity > (adapter.gross ? cell.high : cell.rights);
+    if (!isAsked && !isMoved && !isCounted && !isAbove && quantity === shown && !suspect && !mark?.waited) return;
     journal.tell(pair.sku, `cr:${account}:${pair.sku}:${at}`, {
       type: 'cell.read', account, quantity, at, ...(version !== undefined && { tag: version }), ...(sold !== undefined && { sold }), ...(soldBy !== undefined && { soldBy }),
     }, isAsked ? askedBy : undefined);
