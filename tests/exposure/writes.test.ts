@@ -258,3 +258,12 @@ test('where a condition was seen not to hold, a write in doubt may add all of wh
   const repeat = told([[0, link('v', termsOf('set'), 4)], [0, count(1, 9)], [1, intend('v', 'w', 5)], [2, link('v', termsOf('version'))], [20 * second, { type: 'write.repeated', cell: 'v', id: 'w' }]]);
   t.is(repeat.ledger.cells['v']!.intent!.attempts, 1, 'what was stored without a version is not repeated as if it had one');
 });
+
+test('P8: a cancellation that was learnt after a reading does not explain what that showed of a dropped write', t => {
+  const life = { lifeMs: 10 * minute, staleMs: minute };
+  const dropped: Step[] = [[0, link('b', termsOf('set', life), 2)], [0, count(1, 1)], [0, intend('b', 'w', 0)], [second, answer('b', 'w', 'accepted')], [11 * minute, sale('b/1', 'b', 1, second)],
+    [12 * minute, due], [13 * minute, read('b', 1, 13 * minute)], [14 * minute, complete('b', 14 * minute)], [15 * minute, cancel('b/1', 'b', 1)], [16 * minute, complete('b', 16 * minute)]];
+  t.is(told(dropped).ledger.cells['b']!.rights, 2, 'two may be on sale');
+  t.is(told([...dropped, [17 * minute, read('b', 2, 17 * minute)], [18 * minute, complete('b', 18 * minute)]]).ledger.cells['b']!.rights, 2);
+  t.is(told([...dropped, [17 * minute, read('b', 1, 17 * minute)], [18 * minute, complete('b', 18 * minute)]]).ledger.cells['b']!.rights, 1, 'it was carried out, and a unit put back');
+});

@@ -35,7 +35,7 @@ export function orderLine(ledger: Ledger, fact: LineFact, at: number): Outcome {
   const cell = lookup(ledger.cells, line.cell);
   if (!cell) return { ledger: next, says: [] };
   const news = Math.max(0, units - before.units - cell.counter);
-  const learnt = moved(sale(explained(cell, units - before.units, at), news, line), units - before.units, cancelled - before.cancelled, line);
+  const learnt = moved(sale(explained(cell, units - before.units, at), news, line), units - before.units, cancelled - before.cancelled, line, at);
   const says: Said[] = [];
   if (news > 0 && isLate(cell, line)) says.push({ type: 'order.late', cell: line.cell, line: fact.line, createdAt: line.createdAt!, settledTo: cell.settledTo! });
   const taken = withCell(next, line.cell, learnt);
@@ -65,10 +65,10 @@ function sale(cell: Cell, units: number, line: Line): Cell {
 }
 
 /** What the cell's own orders have made of its quantity. */
-function moved(cell: Cell, sold: number, back: number, { createdAt = 0 }: Line): Cell {
+function moved(cell: Cell, sold: number, back: number, { createdAt = 0 }: Line, at: number): Cell {
   const { kind } = cell.terms;
   const after = { ...cell, rights: cell.rights + back };
-  if (back > 0) Object.assign(after, putBack(cell, back));
+  if (back > 0) Object.assign(after, putBack(cell, back, at));
   if (kind === 'gross' || cell.shown === undefined) return after;
   if (back > 0) return changed<Cell>(after, { shown: undefined });
   if (sold > 0 && createdAt > (cell.reading?.at ?? 0)) after.shown = cell.shown - sold;
@@ -76,9 +76,9 @@ function moved(cell: Cell, sold: number, back: number, { createdAt = 0 }: Line):
 }
 
 /** What was proven, is to be proven or was suspected stands with units more. */
-function putBack({ mark, suspect, intent }: Cell, units: number): Partial<Cell> {
+function putBack({ mark, suspect, intent }: Cell, units: number, at?: number): Partial<Cell> {
   return {
-    ...(mark && { mark: { ...mark, back: mark.back + units } }),
+    ...(mark && { mark: { ...mark, back: mark.back + units, ...(mark.waited && at !== undefined && { backAt: at }) } }),
     ...(suspect?.most !== undefined && { suspect: { ...suspect, most: suspect.most + units } }),
     ...(intent && { intent: { ...intent, back: intent.back + units } }),
   };

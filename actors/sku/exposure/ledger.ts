@@ -93,8 +93,9 @@ export interface Mark {
   confirmedAt: number;
   /** Units of cancellations learnt since it was sent. */
   back: number;
-  /** Confirmed by `until` alone: counts once a later reading does not contradict it. */
+  /** Confirmed by `until` alone: counts once a later reading does not contradict it, later than the last of those was learnt. */
   waited?: true;
+  backAt?: number;
 }
 
 /** A channel's count of its sales, as last told: units ever sold, from whatever number it began at. */

@@ -1,7 +1,7 @@
 /** From a proof to an exact ledger (P8), and from an order to its shipment (P10). Pure. */
 import { lookup } from '../../own-keys.ts';
 import type { Outcome } from './facts.ts';
-import type { Cell, Ledger } from './ledger.ts';
+import type { Cell, Ledger, Mark } from './ledger.ts';
 import { changed, free, openIn, withCell } from './ledger.ts';
 import { lowered } from './writes.ts';
 
@@ -16,7 +16,7 @@ export function settled(ledger: Ledger, id: string): Cell {
   const bound = kind === 'gross' ? Math.max(0, mark.value - openIn(ledger, id)) : Math.max(0, mark.value - soldAfter(ledger, id, mark.confirmedAt + marginMs)) + mark.back;
   const settledTo = Math.max(cell.settledTo ?? -Infinity, mark.confirmedAt + marginMs);
   const high = kind === 'gross' ? mark.value : cell.high;
-  const waited = mark.waited ? { mark: changed<typeof mark>(mark, { waited: undefined }) } : {};
+  const waited = mark.waited ? { mark: changed<typeof mark>(mark, { waited: undefined, backAt: undefined }) } : {};
   if (bound >= cell.rights && settledTo === cell.settledTo && high === cell.high && !mark.waited) return cell;
   return lowered({ ...cell, settledTo, ...waited }, Math.min(cell.rights, bound), high);
 }
@@ -28,7 +28,7 @@ export function settled(ledger: Ledger, id: string): Cell {
 function isOpenToDoubt(ledger: Ledger, id: string): boolean {
   const { mark, reading, terms: { kind, staleMs, marginMs } } = ledger.cells[id]!;
   if (!mark?.waited) return false;
-  if (!reading || reading.at < mark.confirmedAt + staleMs) return true;
+  if (!reading || reading.at < provableFrom(mark) + staleMs) return true;
   if (kind === 'gross') return reading.value > mark.value;
   const since = mark.confirmedAt + marginMs;
   const gone = soldAfter(ledger, id, since) - soldAfter(ledger, id, Math.max(since, reading.at - staleMs - marginMs));
@@ -37,8 +37,13 @@ function isOpenToDoubt(ledger: Ledger, id: string): boolean {
 
 /** When the reading may be made that a proof by `until` alone still waits for; undefined where there is none to make. */
 export function confirmableAt({ mark, reading, terms: { staleMs } }: Cell): number | undefined {
-  const at = mark?.waited ? mark.confirmedAt + staleMs : Infinity;
+  const at = mark?.waited ? provableFrom(mark) + staleMs : Infinity;
   return at === Infinity || (reading && reading.at >= at) ? undefined : at;
+}
+
+/** Units of a cancellation that was learnt after a reading may be in it, or on top of it. */
+function provableFrom({ confirmedAt, backAt = -Infinity }: Mark): number {
+  return Math.max(confirmedAt, backAt);
 }
 
 function soldAfter({ lines }: Ledger, id: string, after: number): number {
