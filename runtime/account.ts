@@ -285,9 +285,11 @@ export class AccountOwner implements Owned {
 
   #onCaughtUp(): void {
     const { tap } = this.#p;
-    if (!this.#caughtUp && !this.#standing.isTold(tap.seen, () => tap.subscribe(this.#tapped))) return;
-    if (!this.#caughtUp) this.#holds.resume();
-    this.#caughtUp = true;
+    if (!this.#caughtUp) {
+      if (!this.#standing.isTold(tap.seen, () => tap.subscribe(this.#tapped))) return;
+      this.#holds.resume();
+      this.#caughtUp = true;
+    }
     this.#importing.resume();
     this.#soon(0);
   }

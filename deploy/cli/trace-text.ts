@@ -75,7 +75,8 @@ function inputsOf(inputs: Inputs): string {
   return `available ${available} = ${onHand} on hand${reserved === 0 ? '' : ` - ${reserved} reserved`}${sold === 0 ? '' : ` - ${sold} sold`}`;
 }
 
-function fieldsOf(fields: object): string {
+/** What a fact says besides its type, as `name=value`. */
+export function fieldsOf(fields: object): string {
   return Object.entries(fields).map(([name, value]) => `${name}=${plain(value)}`).join(' ');
 }
 

@@ -4,6 +4,7 @@ import type { SkuFact } from '../../actors/sku/protocol.ts';
 import { decode } from '../../runtime/codec.ts';
 import { readAll } from '../../runtime/read-all.ts';
 import { skuSubject, streams } from '../../runtime/subjects.ts';
+import { fieldsOf } from '../cli/trace-text.ts';
 import type { LedgerEntry } from '../sandbox/kit/ledger.ts';
 import type { Drift } from './status.ts';
 
@@ -46,8 +47,4 @@ async function journalOf(nc: NatsConnection, sku: string): Promise<Moment[]> {
     moments.push({ at: message.at, who: 'journal', what: `#${message.seq} ${type} ${fieldsOf(rest)}` });
   });
   return moments;
-}
-
-function fieldsOf(fields: object): string {
-  return Object.entries(fields).map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`).join(', ');
 }

@@ -117,9 +117,9 @@ export class Holds {
       const { sku, signature, quantity } = job;
       this.#shown.delete(sku);
       if (how === 'release') this.#letGo(job, by);
-      else if (how === 'drop' && pairs.peek(sku)?.cell) this.#say(job, droppedCode, by);
+      else if (pairs.peek(sku)?.cell) this.#say(job, droppedCode, by);
       // Told to the SKU, so that the same number is intended anew when its source states it again.
-      else if (how === 'drop') journal.tell(sku, `wa:${signature}:dropped`, { type: 'write.answered', account, signature, outcome: 'refused', quantity, code: droppedCode, message: by });
+      else journal.tell(sku, `wa:${signature}:dropped`, { type: 'write.answered', account, signature, outcome: 'refused', quantity, code: droppedCode, message: by });
     }
     await save();
     for (let n = 0; n === 0 || n < jobs.length; n += batchMost) {
