@@ -220,7 +220,6 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
         const { governor } = live.config;
         const owner = new SourceOwner({
           source, node: id, parse: parseNative, mapping: mappingOf(live.source(source)), nc, publisher, records, log,
-          loss: guard.known,
           limits: { zero: governor.sources[source]?.zero ?? governor.zero, raise: governor.sources[source]?.raise ?? governor.raise },
           priceOf: sku => prices?.of(sku),
           rhythm: rhythm === 'off' ? undefined : new RhythmWatch({ source, everyMs: rhythm?.everyMs, publisher, records, log, now: () => clock.now() }),

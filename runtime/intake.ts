@@ -12,6 +12,8 @@ import { keyFor, skuSubject } from './subjects.ts';
 /** Sends one thing; sending it again changes nothing. */
 export type Send = (publisher: Publisher) => Promise<unknown>;
 
+type Stored = Pick<RawMessage, 'seq' | 'at'>;
+
 /** Characters of the source's own words that a dead letter keeps. */
 const rawMax = 100_000;
 
@@ -27,26 +29,25 @@ export function rawOf(message: StreamMessage): RawMessage {
 }
 
 /**
- * Everything a message asks to be sent. Rows that are refused keep no others back.
- *
- * @param loss the last time that the broker lost messages: the same sequence named another one before
+ * Everything a message asks to be sent. Rows that are refused keep no others back. Ids name the message by its sequence
+ * and by when it was stored: a broker that lost its end gives the sequence to another one.
  */
-export async function intake(source: string, mapping: Mapping, message: RawMessage, now: () => number, loss?: string): Promise<{ sends: Send[]; mapped: Mapped }> {
+export async function intake(source: string, mapping: Mapping, message: RawMessage, now: () => number): Promise<{ sends: Send[]; mapped: Mapped }> {
   const mapped = await mapping.map(message, () => new Promise(resolve => { setImmediate(resolve); }));
   const { events, asks } = mapped;
   const refusals = [...mapped.refusals];
   const sends: Send[] = [];
   for (const [n, event] of events.entries()) {
     try {
-      sends.push(fact(source, message.seq, events.length === 1 ? undefined : n + 1, event, loss));
+      sends.push(fact(source, message, events.length === 1 ? undefined : n + 1, event));
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       refusals.push({ error });
     }
   }
   // One letter for each refusal: the first of a message has the message's own name.
-  for (const [n, refusal] of refusals.entries()) sends.push(letter(source, message, refusal, n === 0 ? undefined : n + 1, now(), loss));
-  for (const [n, asked] of asks.entries()) sends.push(question(source, message, asked, n + 1, loss));
+  for (const [n, refusal] of refusals.entries()) sends.push(letter(source, message, refusal, n === 0 ? undefined : n + 1, now()));
+  for (const [n, asked] of asks.entries()) sends.push(question(source, message, asked, n + 1));
   return { sends, mapped };
 }
 
@@ -54,20 +55,21 @@ export async function intake(source: string, mapping: Mapping, message: RawMessa
  * @param n tells facts of one message apart
  * @throws {MalformedError} for a SKU that has no subject, being too long once it is escaped
  */
-export function fact(source: string, seq: number, n: number | undefined, event: { id: string; sku: string; fact: object }, loss?: string): Send {
+export function fact(source: string, message: Stored, n: number | undefined, event: { id: string; sku: string; fact: object }): Send {
   const subject = subjectFor(event.sku);
-  const id = `in:${source}:${seq}${n === undefined ? '' : `:${n}`}${since(loss)}`;
-  return publisher => publisher.publish(subject, encodeJournal(event.fact), journalHeaders({ id, cause: `ingest:${seq}`, correlation: `${source}:${event.id}` }));
+  const id = `in:${source}:${nameOf(message)}${n === undefined ? '' : `:${n}`}`;
+  return publisher => publisher.publish(subject, encodeJournal(event.fact), journalHeaders({ id, cause: `ingest:${message.seq}`, correlation: `${source}:${event.id}` }));
 }
 
 /** @param n tells letters of one message apart; none for the first */
-export function letter(source: string, { seq, id, text }: Pick<RawMessage, 'seq' | 'id' | 'text'>, { error, row, raw }: Omit<Refusal, 'error'> & { error: Error }, n: number | undefined, at: number, loss?: string): Send {
+export function letter(source: string, message: Pick<RawMessage, 'seq' | 'at' | 'id' | 'text'>, { error, row, raw }: Omit<Refusal, 'error'> & { error: Error }, n: number | undefined, at: number): Send {
+  const { seq, id, text } = message;
   const { class: kind, field, value, expression } = error instanceof MalformedError ? error : { class: 'malformed', field: '', value: undefined, expression: undefined };
   const key = id ?? String(seq);
   const suffix = n === undefined ? '' : `:${n}`;
   const effect: PublishEffect = {
     to: ['dead', kind, source, keyFor(`${key}${suffix}`)],
-    id: `dead:${kind}:${source}:${seq}${suffix}${since(loss)}`,
+    id: `dead:${kind}:${source}:${nameOf(message)}${suffix}`,
     body: {
       class: kind, source, seq, field, value,
       ...(row !== undefined && { row }), ...(expression !== undefined && { expression }),
@@ -81,13 +83,13 @@ export function letter(source: string, { seq, id, text }: Pick<RawMessage, 'seq'
 }
 
 /** In the words in which a SKU asks for what is missing. */
-function question(source: string, { seq, at }: RawMessage, { key, ...known }: Ask, n: number, loss?: string): Send {
-  const effect: PublishEffect = { to: ['ask', source, keyFor(key)], id: `ask:${source}:${seq}:${n}${since(loss)}`, body: { ...known, ...(known.sku === undefined && { about: key }), source, missing: 'a count', since: at } };
+function question(source: string, message: Stored, { key, ...known }: Ask, n: number): Send {
+  const effect: PublishEffect = { to: ['ask', source, keyFor(key)], id: `ask:${source}:${nameOf(message)}:${n}`, body: { ...known, ...(known.sku === undefined && { about: key }), source, missing: 'a count', since: message.at } };
   return publisher => perform(publisher, [effect]);
 }
 
-function since(loss: string | undefined): string {
-  return loss === undefined ? '' : `~${loss}`;
+function nameOf({ seq, at }: Stored): string {
+  return `${seq}.${at}`;
 }
 
 function subjectFor(sku: string): string {

@@ -43,8 +43,6 @@ export interface SourcePorts {
   limits?: Record<Move, MoveLimit>;
   priceOf?(sku: string): number | undefined;
   log: Logger;
-  /** The last time that the broker lost what it had acknowledged: sequences may name other messages since. */
-  loss?: string | undefined;
 }
 
 /** Messages read and not yet in the SKU journals; the reader waits above it. */
@@ -55,8 +53,8 @@ const sendsAtOnce = 500;
 /** Shorter than INGEST keeps messages. */
 const keptMs = 20 * 86_400_000;
 
-/** `at`: when the broker stored that message, epoch ms. `lost`: the same of the last one that it has lost. */
-interface SourceRecord { source: string; seq: number; at?: number; lost?: string; ignored?: Record<string, number> }
+/** `at`: when the broker stored that message, epoch ms. */
+interface SourceRecord { source: string; seq: number; at?: number; ignored?: Record<string, number> }
 
 export class SourceOwner implements Owned {
   readonly #p: SourcePorts;
@@ -69,8 +67,6 @@ export class SourceOwner implements Owned {
   #checkpoint = 0;
   /** When the broker stored it. */
   #checkpointAt = 0;
-  /** When a message was stored that the journal lost, as this source found out by itself. */
-  #lost: string | undefined;
   #saved = 0;
   #stopping = false;
   #timer: NodeJS.Timeout | undefined;
@@ -90,11 +86,9 @@ export class SourceOwner implements Owned {
     this.#ignored = { ...stored?.value.ignored };
     this.#checkpoint = this.#saved = stored?.value.seq ?? 0;
     this.#checkpointAt = stored?.value.at ?? 0;
-    this.#lost = stored?.value.lost;
     const isThere = await this.#isThere();
     if (!isThere) {
       log.warn({ source, seq: this.#checkpoint }, 'the broker does not have the message that was taken in last: what it stored since is read again');
-      this.#lost = String(this.#checkpointAt);
       this.#checkpoint = 0;
     }
     this.#reader = new Reader(nc, {
@@ -150,7 +144,7 @@ export class SourceOwner implements Owned {
     let send: Send;
     try {
       checkText(message);
-      send = fact(source, seq, undefined, parse(source, text), this.#loss);
+      send = fact(source, message, undefined, parse(source, text));
     } catch (error) {
       send = this.#refuse(message, text, error as Error);
     }
@@ -170,7 +164,7 @@ export class SourceOwner implements Owned {
     const { seq } = message;
     try {
       checkText(message);
-      const { sends, mapped: { notes, ignored } } = await intake(source, mapping, rawOf(message), Date.now, this.#loss);
+      const { sends, mapped: { notes, ignored } } = await intake(source, mapping, rawOf(message), Date.now);
       if (notes.length > 0) log.warn({ source, seq, notes }, 'source message contradicts itself');
       for (const [reason, rows] of Object.entries(ignored)) this.#ignored[reason] = (this.#ignored[reason] ?? 0) + rows;
       return sends;
@@ -181,10 +175,10 @@ export class SourceOwner implements Owned {
 
   #refuse(message: StreamMessage, text: string, error: Error): Send {
     const { source, log } = this.#p;
-    const { seq } = message;
+    const { seq, at } = message;
     if (!(error instanceof MalformedError)) log.error({ err: error, source, seq }, 'source message broke its mapping');
     const id = message.header('Nats-Msg-Id');
-    return letter(source, { seq, text, ...(id !== undefined && id !== '' && { id }) }, { error }, undefined, Date.now(), this.#loss);
+    return letter(source, { seq, at, text, ...(id !== undefined && id !== '' && { id }) }, { error }, undefined, Date.now());
   }
 
   async #allDone(seq: number, sends: readonly Send[]): Promise<void> {
@@ -225,12 +219,6 @@ export class SourceOwner implements Owned {
     }
   }
 
-  /** Sequences name other messages since then: facts that follow from them have other ids. */
-  get #loss(): string | undefined {
-    const parts = [this.#p.loss, this.#lost].filter(part => part !== undefined);
-    return parts.length > 0 ? parts.join('.') : undefined;
-  }
-
   /** A journal that went back has another message in its place, or none (docs/decisions/0025). */
   async #isThere(): Promise<boolean> {
     if (this.#checkpointAt === 0) return true;
@@ -244,7 +232,7 @@ export class SourceOwner implements Owned {
     const seq = this.#checkpoint;
     const at = this.#checkpointAt;
     // Only bounds the replay; what is read again is dropped by the SKU as already applied.
-    await this.#p.records.set(channelRecord.state(`source.${this.#p.source}`), { source: escapeKey(this.#p.source), seq, at, ...(this.#lost !== undefined && { lost: this.#lost }), ...(this.#p.mapping && { ignored: this.#ignored }) }).then(() => { this.#saved = seq; }, () => undefined);
+    await this.#p.records.set(channelRecord.state(`source.${this.#p.source}`), { source: escapeKey(this.#p.source), seq, at, ...(this.#p.mapping && { ignored: this.#ignored }) }).then(() => { this.#saved = seq; }, () => undefined);
   }
 }
 

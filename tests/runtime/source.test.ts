@@ -55,6 +55,8 @@ async function world(t: ExecutionContext) {
     for (const [name, value] of Object.entries(meta)) h.set(name, value);
     return (await js.publish(ingestSubject('shop'), typeof body === 'string' ? body : JSON.stringify(body), { headers: h })).seq;
   };
+  /** A message as ids name it. */
+  const named = async (seq: number): Promise<string> => `${seq}.${(await jsm.streams.getMessage(streams.ingest, { seq }))!.time.getTime()}`;
   const start = async (which = mapping): Promise<SourceOwner> => {
     const owner = new SourceOwner({ source: 'shop', node: 'n', parse: parseNative, mapping: which, nc, publisher, records, log });
     await owner.start();
@@ -81,11 +83,11 @@ async function world(t: ExecutionContext) {
     }
     return all;
   };
-  return { ...broker, say, start, journal, readTo, letters };
+  return { ...broker, say, named, start, journal, readTo, letters };
 }
 
 test('a message of many rows gives each fact an id of its own; refused rows are one dead letter each, and say what and why', async t => {
-  const { say, start, journal, readTo, letters } = await world(t);
+  const { say, named, start, journal, readTo, letters } = await world(t);
   const rows = [{ no: 'r1', sku: 'A', v: 1, q: 5 }, { no: 'r2', sku: 'B', v: 1 }, { kind: 'service' }, { no: 'r4', sku: '很'.repeat(60), v: 1, q: 1 }, { no: 'r5', sku: 'A', v: 2, q: 6 }];
   const seq = await say({ rows }, { 'Plumb-Position': '9', 'Nats-Msg-Id': 'shop-1' });
   await say({ rows: [{ no: 'r6', sku: 'A', v: 3, q: 7 }] }, { 'Plumb-Position': '10' });
@@ -96,15 +98,15 @@ test('a message of many rows gives each fact an id of its own; refused rows are 
 
   const fact = (position: number[], quantity: number): object => ({ type: 'stock.counted', source: 'shop', position, quantity });
   t.deepEqual(await journal('A'), [
-    { fact: fact([1, 9], 5), id: `in:shop:${seq}:1`, cause: `ingest:${seq}`, correlation: 'shop:r1' },
-    { fact: fact([2, 9], 6), id: `in:shop:${seq}:3`, cause: `ingest:${seq}`, correlation: 'shop:r5' },
-    { fact: fact([3, 10], 7), id: `in:shop:${seq + 1}`, cause: `ingest:${seq + 1}`, correlation: 'shop:r6' },
+    { fact: fact([1, 9], 5), id: `in:shop:${await named(seq)}:1`, cause: `ingest:${seq}`, correlation: 'shop:r1' },
+    { fact: fact([2, 9], 6), id: `in:shop:${await named(seq)}:3`, cause: `ingest:${seq}`, correlation: 'shop:r5' },
+    { fact: fact([3, 10], 7), id: `in:shop:${await named(seq + 1)}`, cause: `ingest:${seq + 1}`, correlation: 'shop:r6' },
   ]);
   const dead = await letters(streams.dead);
   t.deepEqual(dead.map(([subject, { at, message, ...body }]) => [subject, body, typeof at, String(message).slice(0, 50)]), [
-    ['dead malformed shop shop-1', { id: `dead:malformed:shop:${seq}`, class: 'malformed', source: 'shop', seq, field: 'quantity', row: 2, expression: 'q', heals: 'a corrected message from the source', raw: '{"no":"r2","sku":"B","v":1}' }, 'number', 'quantity: is missing, and missing is never zero, g'],
-    ['dead malformed shop shop-1:2', { id: `dead:malformed:shop:${seq}:2`, class: 'malformed', source: 'shop', seq, field: 'sku', value: '很'.repeat(60), heals: 'a corrected message from the source', raw: JSON.stringify({ rows }) }, 'number', 'sku: key "很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很"…'.slice(0, 50)],
-    [`dead malformed shop ${last}`, { id: `dead:malformed:shop:${last}`, class: 'malformed', source: 'shop', seq: last, field: '', value: '{"rows"', heals: 'a corrected message from the source', raw: '{"rows"' }, 'number', 'message: is not JSON (Expected \':\' after property '],
+    ['dead malformed shop shop-1', { id: `dead:malformed:shop:${await named(seq)}`, class: 'malformed', source: 'shop', seq, field: 'quantity', row: 2, expression: 'q', heals: 'a corrected message from the source', raw: '{"no":"r2","sku":"B","v":1}' }, 'number', 'quantity: is missing, and missing is never zero, g'],
+    ['dead malformed shop shop-1:2', { id: `dead:malformed:shop:${await named(seq)}:2`, class: 'malformed', source: 'shop', seq, field: 'sku', value: '很'.repeat(60), heals: 'a corrected message from the source', raw: JSON.stringify({ rows }) }, 'number', 'sku: key "很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很很"…'.slice(0, 50)],
+    [`dead malformed shop ${last}`, { id: `dead:malformed:shop:${await named(last)}`, class: 'malformed', source: 'shop', seq: last, field: '', value: '{"rows"', heals: 'a corrected message from the source', raw: '{"rows"' }, 'number', 'message: is not JSON (Expected \':\' after property '],
   ]);
 });
 
@@ -132,13 +134,13 @@ test('bytes that are no text are refused, in Plumb\'s own format too: two SKUs w
 });
 
 test('what a source says without saying a number is asked of it', async t => {
-  const { say, start, readTo, letters } = await world(t);
+  const { say, start, readTo, letters, named } = await world(t);
   const seq = await say({ changed: 'api/items(7)' });
   const owner = await start();
   await readTo(seq);
   await owner.release();
   const [[subject, { since, ...body }], ...more] = await letters(streams.ask) as [[string, Record<string, unknown>]];
-  t.deepEqual([subject, body, typeof since, more], ['ask shop api/items(7)', { id: `ask:shop:${seq}:1`, about: 'api/items(7)', source: 'shop', missing: 'a count' }, 'number', []]);
+  t.deepEqual([subject, body, typeof since, more], ['ask shop api/items(7)', { id: `ask:shop:${await named(seq)}:1`, about: 'api/items(7)', source: 'shop', missing: 'a count' }, 'number', []]);
 });
 
 test('facts keep the order of messages, however much longer one of them takes to be read', async t => {
@@ -154,7 +156,7 @@ test('facts keep the order of messages, however much longer one of them takes to
 });
 
 test('an owner that takes over goes on where the last one stopped, and counts on what it left out', async t => {
-  const { say, start, journal, readTo, records } = await world(t);
+  const { say, start, journal, readTo, records, named } = await world(t);
   const left = async (): Promise<unknown> => (await records.get<{ ignored: unknown }>(channelRecord.state('source.shop')))?.value.ignored;
   const first = await say({ rows: [{ sku: 'A', v: 1, q: 1 }, { kind: 'service' }] }, { 'Plumb-Position': '1' });
   const before = await start();
@@ -166,7 +168,7 @@ test('an owner that takes over goes on where the last one stopped, and counts on
   await readTo(second);
   await after.release();
   t.deepEqual(await left(), { 'a service': 2 });
-  t.deepEqual((await journal('A')).map(({ id }) => id), [`in:shop:${first}`, `in:shop:${second}`]);
+  t.deepEqual((await journal('A')).map(({ id }) => id), [`in:shop:${await named(first)}`, `in:shop:${await named(second)}`]);
 });
 
 test('a node reads a source through the mapping that its configuration names, and its SKUs follow the mapping\'s order', async t => {

@@ -151,9 +151,9 @@ const oversoldOutside = 'units oversold outside the rule';
 export function checkComplete(world: World, watch: Watch): void {
   if (watch.isTorn) return;
   const idsOf = (stream: string): ReadonlySet<string> => watch.ids.get(stream) ?? new Set();
-  for (const { seq } of world.broker.streams.get('INGEST')!.all()) {
-    const isDead = [...idsOf('DEAD')].some(id => id.startsWith('dead:') && id.endsWith(`:erp:${seq}`));
-    if (!isDead && !idsOf('SKU').has(`in:erp:${seq}`)) watch.blame('lost', `message ${seq} of the ERP reached no SKU and no dead letter`);
+  for (const { seq, at } of world.broker.streams.get('INGEST')!.all()) {
+    const isDead = [...idsOf('DEAD')].some(id => id.startsWith('dead:') && id.endsWith(`:erp:${seq}.${at}`));
+    if (!isDead && !idsOf('SKU').has(`in:erp:${seq}.${at}`)) watch.blame('lost', `message ${seq} of the ERP reached no SKU and no dead letter`);
   }
   for (const [id, seq] of world.erp.acknowledged) if (!world.broker.streams.get('INGEST')!.get(seq)) watch.blame('lost', `the broker acknowledged ${id}, and does not have it`);
   const everywhere = [...watch.ids.values()];
