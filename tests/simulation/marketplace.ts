@@ -75,7 +75,7 @@ export class Marketplace {
   readonly shop: Shop;
   readonly payments: Payments;
   /** Told of each write as it is carried out, whoever waits for its answer. */
-  onWrite: (sku: string, quantity: number) => void = () => {};
+  onWrite: (sku: string, quantity: number, isCarriedOut: boolean) => void = () => {};
   /** Told of each write that is carried out when nobody waits for it any more. */
   onStray: () => void = () => {};
   /** Told where the newest write of a listing is carried out again by the network, and puts units on sale once more that it had sold. */
@@ -247,8 +247,7 @@ export class Marketplace {
 
   #set(sku: string, quantity: number): void {
     this.writes += 1;
-    this.shop.write(sku, quantity);
-    this.onWrite(sku, quantity);
+    this.onWrite(sku, quantity, this.shop.write(sku, quantity));
   }
 
   #read(listing: Listing): ReadOutcome {

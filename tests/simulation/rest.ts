@@ -47,9 +47,10 @@ export function verdictOf(world: World): Standpoint {
   const ledgers = Object.fromEntries(Object.values(marketplaces).map(({ account, shop }) => [account, shop.ledger.entries]));
   const moments = replay(ledgers, evidence.supply);
   const isMeddled = (account: string, sku: string, at: number): boolean => {
-    const since = meddled.get(`${account}/${sku}`);
-    // What is written first may be carried out a little after the doors open.
-    const isLeft = at < openedAt + terms[marketplaces[account]!.kind].applyMs && at < (world.writtenAt.get(`${account}/${sku}`) ?? Infinity);
+    const key = `${account}/${sku}`;
+    const since = meddled.get(key);
+    // What is written first may be carried out a little after the doors open; and long after, where the channel swallows it.
+    const isLeft = at < (world.writtenAt.get(key) ?? Infinity) && (at < openedAt + terms[marketplaces[account]!.kind].applyMs || world.swallowed.has(key));
     return isLeft || (since !== undefined && since <= at);
   };
   return { verdict: judge(evidence), oversold: oversold(moments, staleMs, evidence.faults, isMeddled, seenBefore(ledgers)) };

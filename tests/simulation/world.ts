@@ -67,6 +67,8 @@ export class World {
   readonly again = new Set<string>();
   /** When the first write of each listing was carried out, `<account>/<sku>`, epoch ms: until then it shows what an earlier tool left. */
   readonly writtenAt = new Map<string, number>();
+  /** Listings of which the channel took a write and did not carry it out, `<account>/<sku>`. */
+  readonly swallowed = new Set<string>();
   /** Order lines that a warehouse has asked to close, `<account>/<order>/<line>`, and those of them that it may. */
   readonly packed = new Set<string>();
   readonly permitted = new Set<string>();
@@ -167,10 +169,11 @@ export class World {
   #marketplace(account: string): Marketplace {
     const marketplace = new Marketplace(account, this.machine, new Dice(this.plan.seed, `market ${account}`), this.plan.counts ? new Dice(this.plan.seed, `count ${account}`) : undefined);
     for (const { sku, shown } of this.plan.skus) marketplace.list(sku, shown[account]!);
-    marketplace.onWrite = (sku, quantity) => {
+    marketplace.onWrite = (sku, quantity, isCarriedOut) => {
       this.#mix(`w ${account} ${sku} ${quantity}`);
-      if (!this.writtenAt.has(`${account}/${sku}`)) this.writtenAt.set(`${account}/${sku}`, this.machine.wall);
-      this.tell(account, `shows ${quantity} of ${sku}, by a write`);
+      if (!isCarriedOut) this.swallowed.add(`${account}/${sku}`);
+      else if (!this.writtenAt.has(`${account}/${sku}`)) this.writtenAt.set(`${account}/${sku}`, this.machine.wall);
+      this.tell(account, isCarriedOut ? `shows ${quantity} of ${sku}, by a write` : `swallows a write of ${quantity} of ${sku}`);
     };
     marketplace.onStray = () => this.hit(account, noticedWithinMs);
     marketplace.onAgain = sku => {
