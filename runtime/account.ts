@@ -156,7 +156,7 @@ export class AccountOwner implements Owned {
       wake: delayMs => this.#soon(delayMs),
       track: work => this.#track(work),
       nudge: hint => this.#nudge(hint),
-      call: (limit, exchanges) => this.#call(limit, exchanges),
+      call: (limit, exchanges, work, withinMs) => this.#call(limit, exchanges, work, withinMs),
     };
     this.#cells = new Cells(desk);
     const { probe } = this.#p;
@@ -407,12 +407,20 @@ export class AccountOwner implements Owned {
     this.#soon(waitMs > 0 ? Math.min(1_000, waitMs) : heldBackMs);
   }
 
-  #call(limit: string, exchanges: Exchange[]): Call {
-    return {
-      signal: AbortSignal.timeout(this.#p.times.callMs),
-      onExchange: exchange => exchanges.push(exchange),
-      onMeter: meter => this.#desk.budget.told(meter, limit, Date.now()),
-    };
+  /** A deadline ends with its call: one of its own would be kept until it is reached. */
+  async #call<T>(limit: string, exchanges: Exchange[], work: (call: Call) => Promise<T>, withinMs = this.#p.times.callMs): Promise<T> {
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(new DOMException(`no answer within ${withinMs} ms`, 'TimeoutError')), withinMs);
+    timer.unref();
+    try {
+      return await work({
+        signal: deadline.signal,
+        onExchange: exchange => exchanges.push(exchange),
+        onMeter: meter => this.#desk.budget.told(meter, limit, Date.now()),
+      });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Stores the record where it has changed. */

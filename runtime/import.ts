@@ -14,7 +14,7 @@ export interface ImportPorts {
   publish(sku: string, id: string, fact: SkuFact): Promise<unknown>;
   /** Resolves when one more call may be made. */
   pay(operation: Operation): Promise<void>;
-  call(operation: Operation): Call;
+  call<T>(operation: Operation, work: (call: Call) => Promise<T>): Promise<T>;
 }
 
 /**
@@ -30,7 +30,7 @@ export async function importListings({ pay, call, ...ports }: ImportPorts): Prom
   do {
     const operation = ports.adapter.listingsOperation?.(cursor) ?? ports.adapter.operations.listings;
     await pay(operation);
-    const page = await ports.adapter.listings(cursor, call(operation));
+    const page = await call(operation, told => ports.adapter.listings(cursor, told));
     const linked = await Promise.all(page.readings.map(reading => linkListing(ports, reading)));
     count += linked.filter(Boolean).length;
     cursor = page.cursor;

@@ -3,7 +3,7 @@
  * listings one by one where it fails or is overdue. What a feed holds is stored before it is handed in, so that a next
  * owner knows which listings it may still change.
  */
-import type { Exchange, WriteOutcome } from '../../actors/channel/adapter.ts';
+import type { Call, Exchange, WriteOutcome } from '../../actors/channel/adapter.ts';
 import { fitting, isAwaited, next, overdueAt } from '../../actors/channel/bulk.ts';
 import type { BulkFeeds, Feed, FeedLine, Next } from '../../actors/channel/bulk.ts';
 import type { Job } from '../../actors/channel/pending.ts';
@@ -136,7 +136,7 @@ export class Bulk {
     counts.calls += 1;
     counts.writes += jobs.length;
     try {
-      const id = await this.#feeds.submit(entries, this.#call(submit.limit, exchanges));
+      const id = await this.#call(submit.limit, exchanges, call => this.#feeds.submit(entries, call));
       health.tell({ type: 'call.succeeded' });
       const outcomes = jobs.map(({ signature }): WriteOutcome => ({ kind: 'accepted', signature, reference: id, verifyAfterMs: until - now, verifyWithinMs: until - now }));
       this.#journal({ op: 'write', jobs, outcomes, exchanges, at: now });
@@ -201,7 +201,7 @@ export class Bulk {
     this.#lookedAt = now;
     this.#isTold = false;
     try {
-      const found = await this.#feeds.status(feed.id!, this.#call(status.limit, []));
+      const found = await this.#call(status.limit, [], call => this.#feeds.status(feed.id!, call));
       health.tell({ type: 'call.succeeded' });
       if (found.state === 'working') return;
       const outcomes = found.state === 'done' ? await this.#outcomes(feed, found.report) : new Map<string, WriteOutcome>();
@@ -225,7 +225,7 @@ export class Bulk {
         await new Promise(resolve => setTimeout(resolve, Math.min(250, wait)));
       }
       counts.calls += 1;
-      const told = await this.#feeds.outcomes(feed.id!, report, entries, page, this.#call(operation.limit, []));
+      const told = await this.#call(operation.limit, [], call => this.#feeds.outcomes(feed.id!, report, entries, page, call));
       for (const outcome of told.outcomes) found.set(outcome.signature, outcome);
       if (told.page === undefined) return found;
       if (isOver()) return undefined;
@@ -319,7 +319,7 @@ export class Bulk {
     this.#desk.journal.dead({ class: 'feed', sku: feed, code, message, heals: 'the end of the feed at the channel; its listings are written one by one meanwhile, and read once it has ended' });
   }
 
-  #call(limit: string, exchanges: Exchange[]) {
-    return { ...this.#desk.call(limit, exchanges), signal: AbortSignal.timeout(callMs) };
+  #call<T>(limit: string, exchanges: Exchange[], work: (call: Call) => Promise<T>): Promise<T> {
+    return this.#desk.call(limit, exchanges, work, callMs);
   }
 }

@@ -9,7 +9,7 @@ export async function checkAccount({ ports: { account, adapter, log }, journal, 
   await pay();
   let found: AccountCheck[];
   try {
-    found = await checks.ask(call(checks.operation.limit, []));
+    found = await call(checks.operation.limit, [], told => checks.ask(told));
   } catch (error) {
     log.warn({ err: error, account }, 'what the account allows could not be asked');
     return [];

@@ -235,7 +235,7 @@ export class Conformance {
           await payWhenFree(this.#desk, operation);
           const began = performance.now();
           try {
-            const value = await work(call(operation.limit, []));
+            const value = await call(operation.limit, [], work);
             health.tell({ type: 'call.succeeded' });
             return { value, ms: performance.now() - began };
           } catch (error) {

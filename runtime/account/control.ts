@@ -129,7 +129,7 @@ function importAll(desk: Desk): Promise<number> {
     ...ports,
     publish: (sku, id, fact) => journal.fact(sku, id, fact),
     pay: operation => payWhenFree(desk, operation),
-    call: operation => call(operation.limit, []),
+    call: (operation, work) => call(operation.limit, [], work),
   });
 }
 

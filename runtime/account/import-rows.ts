@@ -78,7 +78,7 @@ async function readEach({ ports: { adapter }, call }: Desk, pay: (operation: Ope
   const read = async (operation: Operation, some: readonly Listing[]): Promise<void> => {
     await pay(operation);
     try {
-      for (const outcome of await adapter.read(some, call(operation.limit, []))) found.set((outcome.kind === 'read' ? outcome.reading.listing : outcome.listing).id, outcome);
+      for (const outcome of await call(operation.limit, [], told => adapter.read(some, told))) found.set((outcome.kind === 'read' ? outcome.reading.listing : outcome.listing).id, outcome);
     } catch (error) {
       if (!(error instanceof TerminalError)) throw error;
       const [listing, ...others] = some as [Listing, ...Listing[]];

@@ -146,7 +146,7 @@ export class Importing {
         const { cursor } = this.#state!;
         const operation = adapter.listingsOperation?.(cursor) ?? adapter.operations.listings;
         await this.#pay(operation);
-        const page = await adapter.listings(cursor, call(operation.limit, []));
+        const page = await call(operation.limit, [], told => adapter.listings(cursor, told));
         await this.#take(page.readings);
         const { cursor: _former, trouble: _over, ...rest } = this.#state!;
         this.#state = page.cursor === undefined ? { ...rest, endedAt: Date.now() } : { ...rest, cursor: page.cursor };

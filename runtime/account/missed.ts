@@ -44,7 +44,7 @@ export class Missed {
   async #page(): Promise<void> {
     const { ports: { adapter, account, log }, call, nudge } = this.#desk;
     const { operation, ask } = adapter.missed!;
-    const { notices, cursor } = await ask(this.#cursor, call(operation.limit, []));
+    const { notices, cursor } = await call(operation.limit, [], told => ask(this.#cursor, told));
     const fresh = notices.filter(({ id }) => !this.#before.has(id) && !this.#now.has(id));
     for (const { id } of notices) this.#now.add(id);
     if (fresh.length > 0) {

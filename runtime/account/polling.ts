@@ -97,13 +97,12 @@ export class OrderPolling {
   /** One page: whether there is more, and what of its price was given back. */
   async #poll(limit: string): Promise<{ more: boolean; refund: number }> {
     const { health, counts } = this.#desk;
-    const call = this.#desk.call(limit, []);
     let refund = 0;
     const round = this.#rounds;
-    const page = await this.#intake.poll(this.marks.cursor, { ...call, onMeter: meter => {
+    const page = await this.#desk.call(limit, [], call => this.#intake.poll(this.marks.cursor, { ...call, onMeter: meter => {
       refund += meter.refund ?? 0;
       call.onMeter?.(meter);
-    } });
+    } }));
     if (!this.#isAnswered) this.#desk.journal.healed('orders', this.#desk.ports.account, 'an order poll that was answered');
     this.#isAnswered = true;
     this.#refusals = 0;

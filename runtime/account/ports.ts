@@ -131,6 +131,6 @@ export interface Desk {
   track(work: Promise<unknown>): void;
   /** The channel told of a change: orders are polled, and the listings named by SKU or vendor id are read, soon. @returns listings known */
   nudge(hint: { orders: boolean; listings: readonly string[]; feeds?: true; missed?: true }): number;
-  /** What one call is handed; its exchanges are collected, its meters go to the budget. */
-  call(limit: string, exchanges: Exchange[]): Call;
+  /** One call, by its overall deadline; its exchanges are collected, its meters go to the budget. */
+  call<T>(limit: string, exchanges: Exchange[], work: (call: Call) => Promise<T>, withinMs?: number): Promise<T>;
 }

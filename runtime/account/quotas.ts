@@ -23,7 +23,7 @@ export class Quotas {
     counts.calls += 1;
     this.#underway = true;
     this.#askedAt = now;
-    track(quotas.ask(call(quotas.operation.limit, []))
+    track(call(quotas.operation.limit, [], told => quotas.ask(told))
       .catch((error: unknown) => log.warn({ err: error, account }, 'what is left of the day could not be asked'))
       .finally(() => { this.#underway = false; }));
   }

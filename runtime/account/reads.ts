@@ -96,7 +96,7 @@ export class Reads {
     const ordersKnownBefore = this.#desk.ordersKnownThrough();
     let outcomes: ReadOutcome[];
     try {
-      outcomes = await adapter.read(listings, call(limit, exchanges));
+      outcomes = await call(limit, exchanges, told => adapter.read(listings, told));
       if (outcomes.length !== wanted.length) throw new RetryableError(`read of ${wanted.length} listings was answered with ${outcomes.length} outcomes`);
     } catch (error) {
       return this.#failed(limit, wanted, error as Error, at);

@@ -95,7 +95,7 @@ export class Walk {
       const operation = adapter.listingsOperation?.(cursor) ?? adapter.operations.listings;
       if (!await this.#paid(operation)) return;
       const when = { beganAt: Date.now(), ordersKnownBefore: ordersKnownThrough() };
-      const page = await adapter.listings(cursor, call(operation.limit, []));
+      const page = await call(operation.limit, [], told => adapter.listings(cursor, told));
       health.tell({ type: 'call.succeeded' });
       counts.reads += page.readings.length;
       if (this.#progress.underway) this.#progress = { ...this.#progress, seen: this.#progress.seen + page.readings.length };

@@ -108,7 +108,7 @@ export class Writes {
     counts.writes += jobs.length;
     let outcomes: WriteOutcome[];
     try {
-      outcomes = await adapter.write(entries, call(operation.limit, exchanges));
+      outcomes = await call(operation.limit, exchanges, told => adapter.write(entries, told));
       if (outcomes.length !== jobs.length) throw new AmbiguousError(`write of ${jobs.length} entries was answered with ${outcomes.length} outcomes`);
     } catch (error) {
       const { name, message } = error as Error;

@@ -1,9 +1,11 @@
 /** Owners of channel accounts on a real server, against sandbox marketplaces. */
 import anyTest from 'ava';
 import type { TestFn } from 'ava';
+import type { ChannelAdapter } from '../../actors/channel/adapter.ts';
 import { createEbaySandbox, ebaySandbox } from '../../deploy/sandbox/ebay.ts';
 import type { SandboxClock } from '../../deploy/sandbox/kit/clock.ts';
 import type { SandboxVendor } from '../../deploy/sandbox/kit/server.ts';
+import { standIn } from '../../runtime/account/gate.ts';
 import { eventually, ground, Shop } from './account-world.ts';
 import type { Ground } from './account-world.ts';
 
@@ -40,6 +42,23 @@ test.serial('an answer that never came is counted, told as ambiguous, and healed
   t.deepEqual(attempts.filter(({ op }) => op === 'write').map(({ outcome, attempt }) => [outcome.kind, attempt]), [['AmbiguousError', 0], ['accepted', 1]]);
   t.is(new Set(attempts.map(({ signature }) => signature)).size, 1, 'one job from beginning to end');
   t.deepEqual(await shop.alerts(), []);
+});
+
+test.serial('the deadline of a call ends with it', async t => {
+  const signals: AbortSignal[] = [];
+  const noting = (adapter: ChannelAdapter): ChannelAdapter => standIn(adapter, {
+    write: (entries, call) => { signals.push(call.signal); return adapter.write(entries, call); },
+    read: (listings, call) => { signals.push(call.signal); return adapter.read(listings, call); },
+  });
+  const shop = await Shop.open(t, shared, { account: 'ebay-deadline', channel: 'ebay', vendor: ebaySandbox, opening: { A: 3 }, limits: ebayLimits, times: { callMs: 700, maxProofAgeMs: 600_000 }, around: noting });
+  await shop.own(t);
+  await shop.command('import');
+  await shop.count('A', 7);
+  await eventually(t, 'proven', () => shop.isProven('A', 7));
+  const made = [...signals];
+  await new Promise(resolve => setTimeout(resolve, 900));
+  t.true(made.length >= 2);
+  t.deepEqual(made.filter(({ aborted }) => aborted), []);
 });
 
 test.serial('a day that another program has used up is asked for, and nothing is sent until it is over', async t => {

@@ -85,7 +85,7 @@ test('an order poll and an import go on past names that no subject can hold', as
   } as unknown as ChannelAdapter;
   const intake = new OrderIntake({ account: 'a', adapter, publisher, log, skuOf: name => (name === 'A' ? 'A' : undefined), publish });
   await intake.poll(undefined, { signal: AbortSignal.timeout(5_000) });
-  const linked = await importListings({ account: 'a', adapter, publisher, rule: { buffer: 0 }, publish, pay: async () => {}, call: () => ({ signal: AbortSignal.timeout(5_000) }) });
+  const linked = await importListings({ account: 'a', adapter, publisher, rule: { buffer: 0 }, publish, pay: async () => {}, call: (_operation, work) => work({ signal: AbortSignal.timeout(5_000) }) });
   t.deepEqual([linked, facts], [1, [
     ['A', { type: 'order.placed', account: 'a', line: 'a/1/2', units: 1, createdAt: 7 }],
     ['A', { type: 'listing.linked', account: 'a', listing: { id: '2', fields: {} }, gross: false, rule: { buffer: 0 }, shown: 3 }],
