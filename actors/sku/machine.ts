@@ -42,14 +42,17 @@ export type SkuMachine = ReturnType<typeof createSkuMachine>;
 export function createSkuMachine(ports: SkuPorts) {
   const { gapMs } = ports;
   const askMs = ports.askMs === undefined ? undefined : Math.min(ports.askMs, gapMs);
+  let asked: Stock | undefined;
+  let found: StateName | undefined;
   return setup({
     types: { context: {} as Stock, events: {} as SkuEvent },
     actions: { publish: (_, _params: Message) => {} },
     guards: {
-      uncounted: ({ context }) => known(context) === undefined,
-      gap: ({ context }) => hasGap(context),
-      waiting: ({ context }) => context.waitingSince !== null,
-      unproven: ({ context }) => Object.values(context.outlets).some(o => o.intent && o.proof?.version !== o.intent.version),
+      // Asked once for each other state, of the same context.
+      is: ({ context }, name: StateName) => {
+        if (asked !== context) [asked, found] = [context, stateOf(context)];
+        return found === name;
+      },
     },
   }).createMachine({
     id: 'sku',
@@ -58,7 +61,6 @@ export function createSkuMachine(ports: SkuPorts) {
     on: {
       // As one after the other: the state that follows is told by what is known at the end.
       facts: {
-        target: '.deciding',
         actions: enqueueActions(({ context, event: { told }, enqueue }) => {
           const { sign, signed } = signLater(ports.sign);
           const later = { ...ports, sign };
@@ -82,7 +84,6 @@ export function createSkuMachine(ports: SkuPorts) {
         }),
       },
       'flush.due': {
-        target: '.deciding',
         actions: enqueueActions(({ context, event: { place }, enqueue }) => {
           const { stock, wakeAfterMs } = decide(context, place, ports.sign, ports.debounce, { flush: true });
           enqueue(assign(replacing(context, stock)));
@@ -99,7 +100,6 @@ export function createSkuMachine(ports: SkuPorts) {
         }),
       },
       'exposure.due': {
-        target: '.deciding',
         actions: enqueueActions(({ context, event: { place }, enqueue }) => {
           const { stock, says = [], exposeAfterMs } = lookedAt(context, place, ports);
           enqueue(assign(replacing(context, stock)));
@@ -121,22 +121,28 @@ export function createSkuMachine(ports: SkuPorts) {
       },
     },
     states: {
-      unknown: {},
-      deciding: {
-        always: [
-          { guard: 'uncounted', target: 'unknown' },
-          { guard: 'gap', target: 'suspended' },
-          { guard: 'waiting', target: 'debouncing' },
-          { guard: 'unproven', target: 'writing' },
-          { target: 'settled' },
-        ],
-      },
-      suspended: {},
-      debouncing: {},
-      writing: {},
-      settled: {},
+      unknown: elsewhere('unknown'),
+      suspended: elsewhere('suspended'),
+      debouncing: elsewhere('debouncing'),
+      writing: elsewhere('writing'),
+      settled: elsewhere('settled'),
     },
   });
+}
+
+const names = ['unknown', 'suspended', 'debouncing', 'writing', 'settled'] as const;
+type StateName = typeof names[number];
+
+/** The state is what the context says; a machine that stays where it is leaves and enters nothing. */
+function stateOf(stock: Stock): StateName {
+  if (known(stock) === undefined) return 'unknown';
+  if (hasGap(stock)) return 'suspended';
+  if (stock.waitingSince !== null) return 'debouncing';
+  return Object.values(stock.outlets).some(o => o.intent && o.proof?.version !== o.intent.version) ? 'writing' : 'settled';
+}
+
+function elsewhere(here: StateName) {
+  return { always: names.filter(name => name !== here).map(name => ({ guard: { type: 'is' as const, params: name }, target: name })) };
 }
 
 /** Assigning keeps what is not named: what is gone must be. */
