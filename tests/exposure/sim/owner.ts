@@ -52,9 +52,9 @@ export class Owners {
   }
 
   /** Somebody wants to see what every cell shows, again and again. */
-  sweep(everyMs: number): void {
+  sweep(everyMs: () => number): void {
     const world = this.#world;
-    world.in(everyMs, () => this.sweep(everyMs));
+    world.in(everyMs(), () => this.sweep(everyMs));
     if (this.isUp) for (const cell in this.#current.ledger.cells) this.#perform(this.#current, { kind: 'read', cell });
   }
 

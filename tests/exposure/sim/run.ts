@@ -44,8 +44,9 @@ export function run(seed: number, { design = sound, muted, tellsStory = false, s
     world.in(minute, link);
   };
   orders.start();
-  // Where a cell is read often, a count of its sales is ahead of its orders.
-  owners.sweep(dice.whole('sweep', 0, 3) === 0 ? minute : 20 * minute);
+  // Where a cell is read often while it sells, a count of its sales is ahead of its orders.
+  const busyMs = dice.whole('sweep', 0, 3) === 0 ? 2 * minute : 20 * minute;
+  owners.sweep(() => (world.now < lengthMs ? busyMs : 20 * minute));
   disturb(world, owners);
   const end = lengthMs + quietMs;
   world.run(end, stops);
