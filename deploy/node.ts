@@ -19,7 +19,7 @@ import type { MarkStore } from '../runtime/loss/marks.ts';
 import { Membership } from '../runtime/membership.ts';
 import { ModeKeeper } from '../runtime/mode-keeper.ts';
 import { Pace } from '../runtime/pace.ts';
-import { Partition } from '../runtime/partition.ts';
+import { checkpointEveryMs, Partition } from '../runtime/partition.ts';
 import { perform } from '../runtime/perform.ts';
 import { Placement } from '../runtime/placement.ts';
 import type { Unit } from '../runtime/placement.ts';
@@ -28,6 +28,7 @@ import { Readiness } from '../runtime/readiness.ts';
 import { redialDelay } from '../runtime/redial.ts';
 import { Records } from '../runtime/records.ts';
 import { RhythmWatch } from '../runtime/rhythm.ts';
+import { Rounds } from '../runtime/rounds.ts';
 import { SourceOwner } from '../runtime/source.ts';
 import { channelRecord, partitionCount, skuPartition, skuSubject, streams } from '../runtime/subjects.ts';
 import { Tap } from '../runtime/tap.ts';
@@ -122,6 +123,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   const kind = kindUnder(settings);
   const partitions = new Map<number, Partition<unknown>>();
   const pace = new Pace();
+  const rounds = new Rounds(checkpointEveryMs);
   const feed = new Feed({ nc, publisher, pace, log, name: id });
 
   marks.follow(streams.sku, () => feed.position);
@@ -134,7 +136,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
     epoch: skuPartition.epoch(number),
     async acquire(epoch) {
       const partition = new Partition(number, {
-        nc, records, kind, log, feed, pace,
+        nc, records, kind, log, feed, pace, rounds,
         perform: async effects => {
           await perform(publisher, effects);
           series?.exposure.told(effects);

@@ -11,6 +11,7 @@ import type { Feed, Seat } from './feed.ts';
 import type { Incoming } from './handle.ts';
 import { incoming } from './journal.ts';
 import type { Pace } from './pace.ts';
+import type { Rounds } from './rounds.ts';
 import type { StreamMessage } from './stream-message.ts';
 import { escapeKey, lastToken, partitionOf, skuPartition, unescapeKey } from './subjects.ts';
 import { takeTurn } from './turn.ts';
@@ -19,6 +20,8 @@ import type { Slot, TurnPorts } from './turn.ts';
 export interface PartitionPorts<C> extends TurnPorts<C> {
   feed: Feed;
   pace: Pace;
+  /** Every `checkpointEveryMs`. */
+  rounds: Rounds;
   /** Epoch ms by the broker, which due times are counted in. */
   now(): number;
   /** Calls back at that time, epoch ms by the broker. */
@@ -47,7 +50,7 @@ const maxOpen = 20_000;
 const maxHot = 1_500;
 /** And after so long without a message. */
 const idleMs = 10 * 60_000;
-const checkpointEveryMs = 500;
+export const checkpointEveryMs = 500;
 /** A checkpoint that would save the next owner fewer messages than this waits for so many of those pauses. */
 const fewMessages = 100;
 const fewPauses = 4;
@@ -73,7 +76,7 @@ export class Partition<C> {
   #since = 0;
   #waited = 0;
   #writing: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #leaveRounds: () => void = () => {};
   #resume: (() => void) | undefined;
 
   constructor(number: number, ports: PartitionPorts<C>) {
@@ -107,14 +110,13 @@ export class Partition<C> {
     this.#seq = stored.seq;
     this.#due.takeOver(stored.due);
     this.#seat = await this.#ports.feed.join(this.number, this.#seq + 1, message => this.#arrive(message));
-    this.#timer = setInterval(() => this.#tick(), checkpointEveryMs);
-    this.#timer.unref();
+    this.#leaveRounds = this.#ports.rounds.join(() => this.#look());
   }
 
   /** Ends reading, lets the turns in work end, writes the checkpoint. What was read and not applied is the next owner's. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    clearInterval(this.#timer);
+    this.#leaveRounds();
     this.#resume?.();
     await this.#seat?.leave();
     while (this.#turns.size > 0) await Promise.all(this.#turns);
@@ -235,16 +237,18 @@ export class Partition<C> {
     }
   }
 
-  #tick(): void {
+  /** @returns whether the checkpoint is written */
+  #look(): boolean {
     this.#putAway();
     const silentTo = this.lag === 0 ? this.#seat?.toldTo ?? 0 : 0;
     if (silentTo > this.#seq + (this.#dirty ? 0 : silentMost)) {
       this.#seq = silentTo;
       this.#dirty = true;
     }
-    if (!this.#dirty || (this.#since < fewMessages && ++this.#waited < fewPauses)) return;
+    if (!this.#dirty || (this.#since < fewMessages && ++this.#waited < fewPauses)) return false;
     this.#since = this.#waited = 0;
     this.#writing ??= this.#writeCheckpoint().finally(() => { this.#writing = undefined; });
+    return true;
   }
 
   async #writeCheckpoint(): Promise<void> {

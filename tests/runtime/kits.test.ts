@@ -8,8 +8,9 @@ import type { ActorRecord } from '../../runtime/actor.ts';
 import { decode, encodeJournal, journalHeaders } from '../../runtime/codec.ts';
 import { Feed } from '../../runtime/feed.ts';
 import { Pace } from '../../runtime/pace.ts';
-import { Partition } from '../../runtime/partition.ts';
+import { checkpointEveryMs, Partition } from '../../runtime/partition.ts';
 import { perform } from '../../runtime/perform.ts';
+import { Rounds } from '../../runtime/rounds.ts';
 import { signer } from '../../runtime/signature.ts';
 import { partitionOf, skuRecordSubject, skuSubject } from '../../runtime/subjects.ts';
 import { Timers } from '../../runtime/timers.ts';
@@ -25,7 +26,7 @@ async function open(t: ExecutionContext, broker: Broker, sku: string, epoch = 1)
   const feed = new Feed({ ...broker, pace, name: `test-${partitionOf(sku)}-${epoch}` });
   const timers = new Timers<() => void>(wake => wake());
   const partition = new Partition<Stock>(partitionOf(sku), {
-    ...broker, kind, pace, feed,
+    ...broker, kind, pace, feed, rounds: new Rounds(checkpointEveryMs),
     perform: effects => perform(broker.publisher, effects),
     now: Date.now,
     wakeAt: (at, wake) => timers.add(at, wake),

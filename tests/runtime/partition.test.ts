@@ -7,8 +7,9 @@ import type { ActorRecord } from '../../runtime/actor.ts';
 import { encodeJournal, journalHeaders } from '../../runtime/codec.ts';
 import { Feed } from '../../runtime/feed.ts';
 import { Pace } from '../../runtime/pace.ts';
-import { Partition } from '../../runtime/partition.ts';
+import { checkpointEveryMs, Partition } from '../../runtime/partition.ts';
 import { perform } from '../../runtime/perform.ts';
+import { Rounds } from '../../runtime/rounds.ts';
 import { signer } from '../../runtime/signature.ts';
 import { partitionOf, skuPartition, skuRecordSubject, skuSubject } from '../../runtime/subjects.ts';
 import { Timers } from '../../runtime/timers.ts';
@@ -27,7 +28,7 @@ function open(t: ExecutionContext, broker: Broker, timers = new Timers<() => voi
   const pace = new Pace();
   const feed = new Feed({ ...broker, pace, name: 'test' });
   const partition = new Partition<Stock>(number, {
-    ...broker, kind, pace, feed,
+    ...broker, kind, pace, feed, rounds: new Rounds(checkpointEveryMs),
     perform: async effects => {
       await hold;
       await perform(broker.publisher, effects);
