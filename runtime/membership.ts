@@ -142,6 +142,16 @@ export class Membership {
     return this.#names(member => this.#alive(member) && (member.node === this.node ? this.#takes : member.takesSince <= limit));
   }
 
+  /** Those, and who has said of late that it can be given units: what is free is not taken from before them. */
+  get likely(): string[] {
+    return this.#names(member => this.#alive(member) && (member.node === this.node ? this.#takes : member.takesSince < Infinity));
+  }
+
+  /** True as soon as the others believe it of this node that it takes units. */
+  get isBelieved(): boolean {
+    return this.#takes && performance.now() >= this.#steadyFrom + believeAfterMs;
+  }
+
   get #takes(): boolean {
     return this.steady && !this.#leaving;
   }

@@ -81,6 +81,8 @@ export class Placement {
   readonly #awaited = new Map<string, number>();
   /** Units that should be ours, by the nodes that could have them, as they were last. */
   #ours: { takers: string; ids: ReadonlySet<string> } | undefined;
+  /** The members among which every unit was found to be where it should be, and nothing was heard or done since. */
+  #settledAmong: string | undefined;
   readonly #ready: Promise<unknown>;
   #timer: NodeJS.Timeout | undefined;
   #leaving = false;
@@ -101,7 +103,9 @@ export class Placement {
         filter,
         from: 'last-per-subject',
         name: `epochs-${this.#node}`,
-        idleHeartbeatMs: 500,
+        // What is waited for is looked up by itself (`doubtMs`), and what was lost to another refuses our writes.
+        idleHeartbeatMs: 1_000,
+        lookEveryMs: 10_000,
         onCaughtUp: caughtUp.resolve,
         onError: error => this.#log.warn({ err: error }, 'epoch reader broke, reading on'),
         onMessage: message => this.#observe(message.subject, message.data.length === 0 ? { ...nobody } : message.json<Epoch>(), message.seq),
@@ -133,21 +137,29 @@ export class Placement {
    */
   settle(): void {
     if (this.#leaving) return;
-    const { live, takers, steady } = this.#membership;
+    const { live, takers, likely, isBelieved, steady } = this.#membership;
+    const among = `${live.join()} ${takers.join()}`;
+    if (steady && among === this.#settledAmong) return;
     const ours = this.#wanted(takers);
+    const stays = isBelieved ? this.#wanted(likely) : none;
+    let differ = this.#busy.size;
     for (const unit of this.#units.values()) {
       if (this.#busy.size >= maxChanging) return;
       if (this.#busy.has(unit.id)) continue;
       const held = this.#held.get(unit.id);
+      if (ours.has(unit.id) !== (held?.failed === false)) differ += 1;
       if (held && this.#isTaken(unit, held)) this.#change(unit, () => this.#drop(unit));
       if (!steady || this.#busy.has(unit.id)) continue;
       const wanted = ours.has(unit.id);
       if (held || !wanted) this.#awaited.delete(unit.id);
       if (held && (!wanted || held.failed)) this.#change(unit, () => this.#release(unit));
+      // What another would be given in a moment is not taken first.
+      else if (!held && wanted && !stays.has(unit.id)) continue;
       else if (!held && wanted && this.#isFree(unit, live)) this.#change(unit, () => this.#take(unit));
       else if (!held && wanted) this.#await(unit);
       else if (!held && !wanted && this.#seen.get(unit.id)?.epoch.owner === this.#node) this.#change(unit, async () => { await this.#handOver(unit, this.#seen.get(unit.id)!.revision); });
     }
+    if (steady && differ === 0 && this.#busy.size === 0) this.#settledAmong = among;
   }
 
   /** Gives a unit up because it cannot be worked on here; it is taken again after a rest, or at once if another had it. */
@@ -156,6 +168,7 @@ export class Placement {
     if (!held || held.failed) return;
     this.#log.warn({ unit: id, reason }, 'unit given up');
     held.failed = true;
+    this.#settledAmong = undefined;
     this.settle();
   }
 
@@ -218,7 +231,7 @@ export class Placement {
     const heard = this.#seen.get(unit.id);
     if (heard?.epoch.owner === epoch.owner || (heard && heard.revision > revision)) return;
     this.#log.warn({ unit: unit.id, heard: heard?.epoch.owner, owner: epoch.owner }, 'a change of owner was not heard');
-    this.#seen.set(unit.id, { epoch, revision });
+    this.#note(unit, { epoch, revision });
   }
 
   /** Somebody took it from us: we were thought dead, or a younger process has our name. */
@@ -232,11 +245,17 @@ export class Placement {
     if (!unit) return;
     const before = this.#seen.get(unit.id);
     if (before && before.revision >= revision) return;
-    this.#seen.set(unit.id, { epoch, revision });
+    this.#note(unit, { epoch, revision });
     if (epoch.owner !== this.#node || epoch.run !== this.#membership.run) this.settle();
   }
 
+  #note(unit: Unit, seen: { epoch: Epoch; revision: number }): void {
+    this.#seen.set(unit.id, seen);
+    this.#settledAmong = undefined;
+  }
+
   #change(unit: Unit, act: () => Promise<void>): void {
+    this.#settledAmong = undefined;
     const running = act().then(
       () => {
         this.#busy.delete(unit.id);
@@ -284,17 +303,18 @@ export class Placement {
   async #write(unit: Unit, wanted: Epoch, revision: number): Promise<number | undefined> {
     try {
       const written = await this.#records.put(unit.epoch, wanted, revision);
-      this.#seen.set(unit.id, { epoch: wanted, revision: written });
+      this.#note(unit, { epoch: wanted, revision: written });
       return written;
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
       const { value, revision: stored } = await this.#records.read<Epoch>(unit.epoch);
-      this.#seen.set(unit.id, { epoch: value ?? nobody, revision: stored });
+      this.#note(unit, { epoch: value ?? nobody, revision: stored });
       return value && value.owner === wanted.owner && value.run === wanted.run ? stored : undefined;
     }
   }
 }
 
+const none: ReadonlySet<string> = new Set();
 const nobody: Epoch = { owner: null, run: '', at: 0 };
 
 function ours(epoch: Epoch | undefined, { node, run }: Membership): boolean {

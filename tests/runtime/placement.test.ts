@@ -101,6 +101,16 @@ test('a node that joins is given its share, one that leaves gives it back at onc
   t.deepEqual(work.doubled, []);
 });
 
+test('nodes that start together take each unit once: none takes what another would be given a moment later', async t => {
+  const broker = await startBroker(t);
+  const work = new Work();
+  const nodes = ['a', 'b', 'c'];
+  const joined = await Promise.all(nodes.map(node => join(t, broker, work, node)));
+  await eventually('all have theirs', () => work.now.size === 16);
+  t.deepEqual(joined.map(({ held }) => held()), nodes.map(node => share(node, nodes)));
+  t.is(work.acquired, 16);
+});
+
 test('a unit that cannot be worked on rests and is taken again; the others do not wait for it', async t => {
   const broker = await startBroker(t);
   const work = new Work();
