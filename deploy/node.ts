@@ -354,8 +354,11 @@ function ruleOf(set: Config['accounts'][number]['rule']): Rule {
 }
 
 function nodeFigures(node: string, placement: Placement, partitions: ReadonlyMap<number, Partition<unknown>>, owners: ReadonlyMap<string, AccountOwner>, counts: object): Record<string, unknown> {
-  const held = placement.held;
-  const named = (prefix: string): string[] => held.filter(unit => unit.startsWith(prefix)).map(unit => unit.slice(prefix.length));
+  const held = { sku: [], account: [], source: [], door: [] } as Record<string, string[]>;
+  for (const unit of placement.held) {
+    const dot = unit.indexOf('.');
+    held[unit.slice(0, Math.max(0, dot))]?.push(unit.slice(dot + 1));
+  }
   let hot = 0;
   let lag = 0;
   for (const partition of partitions.values()) {
@@ -374,10 +377,10 @@ function nodeFigures(node: string, placement: Placement, partitions: ReadonlyMap
     node,
     pid: process.pid,
     startedAt: Date.now() - Math.round(process.uptime() * 1000),
-    partitions: named('sku.').map(Number).sort((a, b) => a - b),
-    accounts: named('account.').sort(),
-    sources: named('source.').sort(),
-    doors: named('door.').sort(),
+    partitions: held['sku']!.map(Number).sort((a, b) => a - b),
+    accounts: held['account']!.sort(),
+    sources: held['source']!.sort(),
+    doors: held['door']!.sort(),
     ...counts,
     hot,
     lag,

@@ -181,7 +181,7 @@ const expectedHeader = 'Nats-Expected-Last-Subject-Sequence';
 function settle(waiting: Waiting, data: Uint8Array, status: number | undefined): Ack | undefined {
   if (data.length > 0 && waiting.raw) return void waiting.raw(data);
   if (data.length === 0) return void waiting.reject(new PublishError(`${waiting.subject}: ${status === 503 ? 'no stream takes it, or no leader' : 'empty answer'}`, status));
-  const answer = JSON.parse(Buffer.from(data).toString()) as { stream?: string; seq?: number; duplicate?: boolean; error?: { err_code: number; description: string } };
+  const answer = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString()) as { stream?: string; seq?: number; duplicate?: boolean; error?: { err_code: number; description: string } };
   if (answer.error) return void waiting.reject(new PublishError(`${waiting.subject}: ${answer.error.description}`, answer.error.err_code));
   const ack: Ack = { stream: answer.stream ?? '', seq: answer.seq ?? 0, duplicate: answer.duplicate === true };
   waiting.resolve(ack);

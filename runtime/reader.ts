@@ -9,7 +9,7 @@ import type { ConnectionOptions, Msg, NatsConnection } from 'nats';
 import { createInbox, nanos, nuid, TimeoutError } from 'nats';
 import { makeConsumer } from './consumer.ts';
 import { onReconnect } from './reconnect.ts';
-import { StreamMessage } from './stream-message.ts';
+import { headersOf, StreamMessage } from './stream-message.ts';
 
 export interface ReaderOptions {
   stream: string;
@@ -184,11 +184,11 @@ export class Reader {
 
   /** A heartbeat, or a question whether we keep up: answered when all before it is done with. */
   #asked(message: Msg, delivered: number): void {
-    const last = message.headers?.get('Nats-Last-Consumer') ?? '';
-    if (last !== '' && Number(last) > delivered) return this.#wake();
-    const stalled = message.headers?.get('Nats-Consumer-Stalled') ?? '';
+    const header = headersOf(message);
+    if (Number(header('Nats-Last-Consumer') ?? 0) > delivered) return this.#wake();
+    const stalled = header('Nats-Consumer-Stalled');
     const answer = message.reply ? (): void => { message.respond(); }
-      : stalled !== '' ? (): void => this.#nc.publish(stalled)
+      : stalled ? (): void => this.#nc.publish(stalled)
       : undefined;
     if (!answer) return;
     if (this.#held) this.#waiting.push(answer);

@@ -46,12 +46,7 @@ export class StreamMessage {
   /** A header's first value, or undefined. */
   header(name: string): string | undefined {
     const block = this.headerBytes;
-    const searched = this.#searched ??= block.toString('latin1');
-    const start = searched.indexOf(`\r\n${name}:`);
-    if (start === -1) return undefined;
-    const value = start + name.length + 3;
-    // A string of its own: a part of another one would keep all of that in memory for as long as it is kept.
-    return block.toString('utf8', value, searched.indexOf('\r\n', value)).trim();
+    return valueIn(block, this.#searched ??= block.toString('latin1'), name);
   }
 
   /** All headers, as the wire has them; empty where there are none. */
@@ -66,6 +61,21 @@ export class StreamMessage {
   json<T>(): T {
     return JSON.parse(this.string()) as T;
   }
+}
+
+/** Headers of a message that is no delivery; each is undefined where there is none. */
+export function headersOf(message: Msg): (name: string) => string | undefined {
+  const block = headerBlock(message);
+  const searched = block.toString('latin1');
+  return name => valueIn(block, searched, name);
+}
+
+function valueIn(block: Buffer, searched: string, name: string): string | undefined {
+  const start = searched.indexOf(`\r\n${name}:`);
+  if (start === -1) return undefined;
+  const value = start + name.length + 3;
+  // A string of its own: a part of another one would keep all of that in memory for as long as it is kept.
+  return block.toString('utf8', value, searched.indexOf('\r\n', value)).trim();
 }
 
 /** The longer form of a reply has eleven dots, and something random at its end. */

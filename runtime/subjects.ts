@@ -41,6 +41,7 @@ export function escapeKey(key: string): string {
 const plain = /^[A-Za-z0-9-][A-Za-z0-9_-]{0,199}$/;
 
 export function unescapeKey(token: string): string {
+  if (plain.test(token)) return token;
   return decodeURIComponent(token.replaceAll('=', '%'));
 }
 

@@ -27,17 +27,24 @@ export function gated(adapter: ChannelAdapter, account: string, isLive: (sku: st
   return standIn(adapter, changed);
 }
 
-/** An object with some of its members replaced; the others run on the object itself, private fields and all. */
+/** An object with some of its members replaced; the others, those that it has by now, run on the object itself, private fields and all. */
 export function standIn<T extends object>(of: T, changed: Partial<T>): T {
   const bound = new WeakMap<object, unknown>();
-  return new Proxy({} as T, {
-    get(_, name) {
-      if (Object.hasOwn(changed, name)) return Reflect.get(changed, name) as unknown;
-      const value = Reflect.get(of, name, of) as unknown;
-      if (typeof value !== 'function') return value;
-      if (!bound.has(value)) bound.set(value, value.bind(of));
-      return bound.get(value);
-    },
-    has: (_, name) => Reflect.has(of, name),
-  });
+  const member = (name: PropertyKey): unknown => {
+    const value = Reflect.get(of, name) as unknown;
+    if (typeof value !== 'function') return value;
+    if (!bound.has(value)) bound.set(value, value.bind(of));
+    return bound.get(value);
+  };
+  const stand = {} as T;
+  for (const name of membersOf(of)) Object.defineProperty(stand, name, { get: () => member(name), enumerable: true, configurable: true });
+  for (const name of Reflect.ownKeys(changed)) Object.defineProperty(stand, name, { value: Reflect.get(changed, name), enumerable: true, configurable: true });
+  return stand;
+}
+
+function membersOf(of: object): Set<PropertyKey> {
+  const names = new Set<PropertyKey>();
+  for (let from = of; from !== Object.prototype && from !== null; from = Reflect.getPrototypeOf(from)!) for (const name of Reflect.ownKeys(from)) names.add(name);
+  names.delete('constructor');
+  return names;
 }

@@ -29,6 +29,8 @@ export class Health {
   readonly #due = new Map<string, number>();
   #state: AnyMachineSnapshot;
   #wasAnswered = false;
+  /** A state that a call which succeeded has not moved: the next one does not either. */
+  #unmoved: AnyMachineSnapshot | undefined;
 
   /** @param left what the former owner's record says */
   constructor(ports: HealthPorts, left?: { state: unknown; health: ChannelHealth }) {
@@ -61,17 +63,21 @@ export class Health {
   }
 
   tell(event: ChannelEvent): void {
+    const isSuccess = event.type === 'call.succeeded';
+    if (isSuccess && this.#state === this.#unmoved) return;
     const { account, log, publish, onChange, onAuthorised } = this.#ports;
     const effects: Effect[] = [];
     const before = this.state;
     const { unauthorised } = this.context;
-    this.#state = this.#machine.step(this.#state, event, effects);
+    const after = this.#machine.step(this.#state, event, effects);
+    if (isSuccess && after === this.#state && effects.length === 0) this.#unmoved = after;
+    this.#state = after;
     for (const effect of effects) {
       if (effect.kind === 'cancel') this.#due.delete(effect.id);
       else if (effect.kind === 'publish') publish({ to: effect.to, id: effect.id, body: effect.body });
       else this.#schedule(effect.id, Date.now() + effect.delayMs, effect.event as ChannelEvent);
     }
-    const isFirst = event.type === 'call.succeeded' && !this.#wasAnswered;
+    const isFirst = isSuccess && !this.#wasAnswered;
     if (isFirst) this.#wasAnswered = true;
     if ((unauthorised || isFirst) && !this.context.unauthorised) onAuthorised();
     if (this.state === before) return;
