@@ -48,6 +48,8 @@ import { channelRecord } from './subjects.ts';
 import type { TapSubscriber } from './tap.ts';
 
 const saveEveryMs = 1_000;
+/** Where nothing but looks at the channel came to be known, and there is rate to spare, ms. */
+const savePlainEveryMs = 5_000;
 /** Hand-over does not wait longer for calls under way, ms; they end by their own deadline. */
 const releaseWithinMs = 1_000;
 /** A proof that was told shows in the record within; then it is looked for by a read, ms. */
@@ -88,8 +90,9 @@ export class AccountOwner implements Owned {
   #intake!: OrderIntake;
   #orders!: OrderPolling;
   #counts: AccountCounts = { ...noCounts };
-  /** What the record's age is told by, as last stored. */
-  #saved = '';
+  /** What the record's age is told by, as last stored, and of that what is stored soon. */
+  #saved = { all: '', soon: '' };
+  #savedAt = -Infinity;
   #saving: Promise<void> | undefined;
   #caughtUp = false;
   readonly #standing: Standing;
@@ -190,8 +193,9 @@ export class AccountOwner implements Owned {
     this.#orders = new OrderPolling(desk, this.#intake, marks, () => this.#caughtUp && membership.leased);
     tap.subscribe(this.#tapped);
     this.#saver = setInterval(() => {
-      this.#pairs.settle(Date.now());
-      void this.#save();
+      const now = Date.now();
+      this.#pairs.settle(now);
+      if (this.#isToBeSaved(now)) void this.#save();
     }, saveEveryMs);
     this.#subscriptions.push(
       nc.subscribe(`inspect.channel.${account}`, { callback: (error, message) => {
@@ -428,19 +432,28 @@ export class AccountOwner implements Owned {
     return this.#saving ??= this.#saveChanges().finally(() => { this.#saving = undefined; });
   }
 
+  /** A new owner repeats a few looks at the channel; what it spends of a rate that is used up would be refused. */
+  #isToBeSaved(now: number): boolean {
+    return this.#mark().soon !== this.#saved.soon || performance.now() - this.#savedAt >= savePlainEveryMs || this.#desk.budget.isLow(now);
+  }
+
   async #saveChanges(): Promise<void> {
     try {
       const mark = this.#mark();
-      if (mark !== this.#saved && await this.#record.save(() => this.#now()) === 'stored') this.#saved = mark;
+      if (mark.all === this.#saved.all || await this.#record.save(() => this.#now()) !== 'stored') return;
+      this.#saved = mark;
+      this.#savedAt = performance.now();
     } catch (error) {
       this.#p.log.warn({ err: error, account: this.#p.account }, 'account record could not be stored, trying again');
     }
   }
 
   /** Changes whenever the record does: buckets change with calls, marks with polls. */
-  #mark(): string {
+  #mark(): { all: string; soon: string } {
     const { health } = this.#desk;
-    return JSON.stringify([this.#counts, health.state, health.context, this.#intake.unmapped.length, this.#holds.record, this.#walk.at]);
+    const { calls, reads, ...others } = this.#counts;
+    const soon = JSON.stringify([others, health.state, health.context, this.#intake.unmapped.length, this.#holds.record, this.#walk.at]);
+    return { all: `${calls} ${reads} ${soon}`, soon };
   }
 
   #now(): AccountRecord {

@@ -50,6 +50,11 @@ export class Budget {
     return Math.min(perSecond, perDay / 86_400);
   }
 
+  /** More than half of what one of them takes at once is spent. */
+  isLow(now: number): boolean {
+    return Object.values(this.buckets).some(bucket => refill(bucket, now).level < bucket.burst / 2);
+  }
+
   perSecond(limit: string): number {
     return this.#bucket(limit).perSecond;
   }

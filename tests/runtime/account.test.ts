@@ -30,6 +30,22 @@ test.serial('what is counted is written, proven and told', async t => {
   t.deepEqual(await shop.dead(), []);
 });
 
+test.serial('what was written is in the record a second later; polls that found nothing are stored more seldom', async t => {
+  const shop = await Shop.open(t, shared, { account: 'ebay-kept', channel: 'ebay', vendor: ebaySandbox, opening: { A: 3 }, limits: ebayLimits });
+  await shop.own(t);
+  await shop.command('import');
+  await shop.count('A', 7);
+  await eventually(t, 'kept', () => shop.record(), record => record?.counts.writes === 1);
+  const stored = new Map<number, number>();
+  for (const until = performance.now() + 3_500; performance.now() < until;) {
+    const { at, counts } = (await shop.record())!;
+    stored.set(at, counts.calls);
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+  t.true(stored.size <= 3, `${stored.size} times`);
+  await eventually(t, 'polls went on, and are kept', () => shop.record(), record => record!.counts.calls > Math.max(...stored.values()));
+});
+
 test.serial('an answer that never came is counted, told as ambiguous, and healed', async t => {
   const shop = await Shop.open(t, shared, { account: 'ebay-lost', channel: 'ebay', vendor: ebaySandbox, opening: { A: 3 }, limits: ebayLimits });
   const owner = await shop.own(t);

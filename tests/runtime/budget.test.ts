@@ -27,3 +27,12 @@ test('of a price by the call, all entries or none', t => {
 test('a day lasts as long as its quota lets it', t => {
   t.deepEqual(['points', 'calls'].map(limit => budget().lastingPerSecond(limit)), [1, 1]);
 });
+
+test('it is low while more than half of any burst is spent', t => {
+  const of = budget();
+  of.pay({ limit: 'points', cost: 50, batch: 1 }, now);
+  t.false(of.isLow(now));
+  of.pay({ limit: 'points', cost: 10, batch: 1 }, now);
+  t.true(of.isLow(now));
+  t.false(of.isLow(now + 1_000));
+});
