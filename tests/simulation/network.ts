@@ -188,6 +188,8 @@ class Pipe {
   readonly #latency: () => number;
   readonly #arrive: (data: Buffer) => void;
   #lastAt = 0;
+  /** What arrives then, together: as from a socket. */
+  #coming: Buffer[] | undefined;
   #held: Buffer[] = [];
 
   constructor(machine: Machine, to: Process, link: Link, latency: () => number, arrive: (data: Buffer) => void) {
@@ -200,11 +202,16 @@ class Pipe {
 
   send(data: Buffer): void {
     const { now } = this.#machine;
-    this.#lastAt = Math.max(this.#lastAt, now + this.#latency());
+    const at = now + this.#latency();
+    if (this.#coming && at <= this.#lastAt) return void this.#coming.push(data);
+    this.#lastAt = Math.max(this.#lastAt, at);
+    const coming = this.#coming = [data];
     this.#machine.after(this.#lastAt - now, this.#to, () => {
+      if (this.#coming === coming) this.#coming = undefined;
+      const whole = coming.length === 1 ? data : Buffer.concat(coming);
       // What is held came first.
-      if (this.#link.state === 'silent' || this.#held.length > 0) this.#held.push(data);
-      else this.#arrive(data);
+      if (this.#link.state === 'silent' || this.#held.length > 0) this.#held.push(whole);
+      else this.#arrive(whole);
     });
   }
 

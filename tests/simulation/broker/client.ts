@@ -33,7 +33,7 @@ export class Client {
   }
 
   flush(): void {
-    if (this.#unsent.length > 0) this.peer.send(Buffer.concat(this.#unsent));
+    if (this.#unsent.length > 0) this.peer.send(this.#unsent.length === 1 ? this.#unsent[0]! : Buffer.concat(this.#unsent));
     this.#unsent = [];
   }
 
@@ -94,16 +94,26 @@ export class Client {
     if (this.#subscriptions.has(sid)) return;
     const subscription: Subscription = { subject, queue, deliver: (told, reply, headers, data) => {
       const to = reply === '' ? sid : `${sid} ${reply}`;
-      if (headers.length === 0) this.#send(Buffer.from(`MSG ${told} ${to} ${data.length}\r\n`), data, crlf);
-      else this.#send(Buffer.from(`HMSG ${told} ${to} ${headers.length} ${headers.length + data.length}\r\n`), headers, data, crlf);
+      if (headers.length === 0) this.#tell(`MSG ${told} ${to} ${data.length}\r\n`, headers, data);
+      else this.#tell(`HMSG ${told} ${to} ${headers.length} ${headers.length + data.length}\r\n`, headers, data);
     } };
     this.#subscriptions.set(sid, subscription);
     this.#broker.subscribe(subscription);
   }
 
-  #send(...pieces: Buffer[]): void {
+  /** Subjects are told byte for byte as they were read. */
+  #tell(head: string, headers: Buffer, data: Buffer): void {
+    const bytes = Buffer.allocUnsafe(head.length + headers.length + data.length + 2);
+    bytes.write(head, 0, 'latin1');
+    headers.copy(bytes, head.length);
+    data.copy(bytes, head.length + headers.length);
+    crlf.copy(bytes, bytes.length - 2);
+    this.#send(bytes);
+  }
+
+  #send(bytes: Buffer): void {
     if (this.#isOver) return;
-    this.#unsent.push(...pieces);
+    this.#unsent.push(bytes);
     this.#broker.dirty(this);
   }
 }

@@ -7,6 +7,10 @@ export function matcher(pattern: string): (subject: string) => boolean {
   const fixed = pattern.slice(0, -1);
   if (pattern.endsWith('.>') && !isWild(fixed)) return subject => subject.length > fixed.length && subject.startsWith(fixed);
   if (pattern.endsWith('.*') && !isWild(fixed)) return subject => subject.startsWith(fixed) && subject.indexOf('.', fixed.length) === -1 && subject.length > fixed.length;
+  const [head, tail, more] = pattern.split('*') as [string, string | undefined, string | undefined];
+  if (tail !== undefined && more === undefined && !isWild(head + tail)) {
+    return subject => subject.endsWith(tail) && subject.startsWith(head) && subject.length > head.length + tail.length && !subject.slice(head.length, subject.length - tail.length).includes('.');
+  }
   const wanted = pattern.split('.');
   const rest = wanted.at(-1) === '>';
   return subject => {
@@ -22,9 +26,9 @@ export function isWild(pattern: string): boolean {
 
 /** Things by their patterns. Only those are tested whose patterns begin as the subject does. */
 export class Patterns<T> {
-  readonly #things = new Map<T, { first: string; takes: (subject: string) => boolean }[]>();
+  readonly #things = new Map<T, Pattern[]>();
   /** Those whose patterns may begin so, in the order they came in. */
-  readonly #near = new Map<string, readonly T[]>();
+  readonly #near = new Map<string, readonly (readonly [T, readonly Pattern[]])[]>();
 
   get things(): Iterable<T> {
     return this.#things.keys();
@@ -44,12 +48,22 @@ export class Patterns<T> {
     const first = firstOf(subject);
     let near = this.#near.get(first);
     if (!near) {
-      near = [...this.#things].filter(([, patterns]) => patterns.some(pattern => pattern.first === first || isWild(pattern.first))).map(([thing]) => thing);
+      near = [...this.#things].filter(([, patterns]) => patterns.some(pattern => pattern.first === first || isWild(pattern.first)));
       this.#near.set(first, near);
     }
-    return near.filter(thing => this.#things.get(thing)!.some(({ takes }) => takes(subject)));
+    const found: T[] = [];
+    for (const [thing, patterns] of near) {
+      for (const { takes } of patterns) {
+        if (!takes(subject)) continue;
+        found.push(thing);
+        break;
+      }
+    }
+    return found;
   }
 }
+
+interface Pattern { first: string; takes(subject: string): boolean }
 
 function firstOf(subject: string): string {
   const end = subject.indexOf('.');

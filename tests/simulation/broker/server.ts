@@ -237,13 +237,20 @@ export class Broker implements Listener {
   #republish({ config: { name, republish } }: Stream, { subject, seq, at, data }: Stored): void {
     if (!republish) return;
     const [from, to] = [republish.src.slice(0, -1), republish.dest.slice(0, -1)];
+    if (!subject.startsWith(from) || !this.#isHeard(to + subject.slice(from.length))) return;
     const headers = Buffer.from(`NATS/1.0\r\nNats-Stream: ${name}\r\nNats-Subject: ${subject}\r\nNats-Sequence: ${seq}\r\nNats-Time-Stamp: ${new Date(at).toISOString()}\r\n\r\n`);
-    if (subject.startsWith(from)) this.#route(to + subject.slice(from.length), '', headers, data);
+    this.#route(to + subject.slice(from.length), '', headers, data);
+  }
+
+  #isHeard(subject: string): boolean {
+    return this.#plain.has(subject) || this.#wild.of(subject).length > 0;
   }
 
   /** @returns whether anybody listens */
   #route(subject: string, reply: string, headers: Buffer, data: Buffer): boolean {
-    return this.#hand([...this.#plain.get(subject) ?? [], ...this.#wild.of(subject)], subject, reply, headers, data);
+    const plain = this.#plain.get(subject);
+    const wild = this.#wild.of(subject);
+    return this.#hand(plain ? [...plain, ...wild] : wild, subject, reply, headers, data);
   }
 
   #hand(listeners: Iterable<Subscription>, subject: string, reply: string, headers: Buffer, data: Buffer): boolean {

@@ -205,10 +205,14 @@ export class Stream {
   }
 }
 
+/** The last block that was asked for: several headers of one are asked for in a row. */
+let asked: { block: Buffer; text: string } | undefined;
+
 /** A header's first value. */
 export function headerOf(headers: Buffer, name: string): string | undefined {
   if (headers.length === 0) return undefined;
-  const text = headers.toString('utf8');
+  if (asked?.block !== headers) asked = { block: headers, text: headers.toString('utf8') };
+  const { text } = asked;
   const start = text.indexOf(`\r\n${name}:`);
   if (start === -1) return undefined;
   const value = start + name.length + 3;
