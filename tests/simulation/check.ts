@@ -49,7 +49,7 @@ export class Watch {
 
   constructor(world: World) {
     this.#world = world;
-    this.#kind = kindUnder(skuSettings(configOf('check', 'nats://check', configured, settingsOf(world.plan.mode))));
+    this.#kind = kindUnder(skuSettings(configOf('check', 'nats://check', configured(world.plan), settingsOf(world.plan.mode))));
     world.onStored = (stream, message) => this.#stored(stream, message);
     world.broker.onCut = stream => this.#cut(stream);
     const look = (): void => {

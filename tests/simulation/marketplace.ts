@@ -34,13 +34,28 @@ interface Terms {
   counts?: true;
 }
 
-export const terms: Readonly<Record<Kind, Terms>> = {
-  queued: { writes: 1, reads: 20, orderLagMs: 20_000, applyMs: 10_000, holdMs: 0, verifyAfterMs: 5_000, verifyWithinMs: 60_000 },
-  gross: { writes: 1, reads: 1, orderLagMs: 1_000, applyMs: 0, holdMs: 0, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
-  swap: { writes: 250, reads: 100, orderLagMs: 0, applyMs: 0, holdMs: 20_000, verifyAfterMs: 0, verifyWithinMs: 0 },
-  version: { writes: 1, reads: 20, orderLagMs: 500, applyMs: 0, holdMs: 20_000, verifyAfterMs: 0, verifyWithinMs: 0 },
-  set: { writes: 25, reads: 25, orderLagMs: 3_000, applyMs: 0, holdMs: 20_000, verifyAfterMs: 1_000, verifyWithinMs: 30_000, counts: true },
-};
+/** How long things take at the slowest marketplace, ms. */
+export interface Slowest {
+  /** A write that its caller has given up arrives so late, or once more. */
+  lateMs: number;
+  /** Where writes are queued; and how far behind its orders such a channel's list is. */
+  applyMs: number;
+  orderLagMs: number;
+}
+
+/** Plans of old know no other. */
+export const slowestOfOld: Slowest = { lateMs: 25_000, applyMs: 10_000, orderLagMs: 20_000 };
+
+export function termsOf(kind: Kind, { applyMs, orderLagMs }: Slowest): Terms {
+  const terms: Readonly<Record<Kind, Terms>> = {
+    queued: { writes: 1, reads: 20, orderLagMs, applyMs, holdMs: 0, verifyAfterMs: 5_000, verifyWithinMs: 40_000 + 2 * applyMs },
+    gross: { writes: 1, reads: 1, orderLagMs: 1_000, applyMs: 0, holdMs: 0, verifyAfterMs: 1_000, verifyWithinMs: 30_000 },
+    swap: { writes: 250, reads: 100, orderLagMs: 0, applyMs: 0, holdMs: 20_000, verifyAfterMs: 0, verifyWithinMs: 0 },
+    version: { writes: 1, reads: 20, orderLagMs: 500, applyMs: 0, holdMs: 20_000, verifyAfterMs: 0, verifyWithinMs: 0 },
+    set: { writes: 25, reads: 25, orderLagMs: 3_000, applyMs: 0, holdMs: 20_000, verifyAfterMs: 1_000, verifyWithinMs: 30_000, counts: true },
+  };
+  return terms[kind];
+}
 
 /** Calls a second that each takes. */
 export const limits: Record<string, Limit> = {
@@ -103,10 +118,10 @@ export class Marketplace {
   readonly #listedFrom = new Map<string, number>();
 
   /** @param counting what a count of sales begins at, and whether a cancellation takes its units off; left out: it tells none */
-  constructor(account: string, machine: Machine, dice: Dice, counting?: Dice) {
+  constructor(account: string, machine: Machine, dice: Dice, slowest: Slowest, counting?: Dice) {
     this.account = account;
     this.kind = kinds[account]!;
-    this.#terms = terms[this.kind];
+    this.#terms = termsOf(this.kind, slowest);
     this.#machine = machine;
     this.#dice = dice;
     this.shop = new Shop({ account, clock: new SandboxClock(1), gross: this.kind === 'gross', belowZero: this.kind === 'swap', uncounts: counting?.chance(0.5) ?? false });

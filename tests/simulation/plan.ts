@@ -5,7 +5,7 @@
 import { Dice } from '../../deploy/demo/dice.ts';
 import type { Fate } from './erp.ts';
 import { kinds } from './marketplace.ts';
-import type { Trouble } from './marketplace.ts';
+import type { Slowest, Trouble } from './marketplace.ts';
 
 /** What happens begins so long after the nodes. */
 export const opensAt = 12_000;
@@ -66,6 +66,8 @@ export interface Plan {
   skus: readonly { sku: string; supply: number; shown: Record<string, number> }[];
   /** Channels that count their sales tell of them. */
   counts?: boolean;
+  /** What marketplaces take; left out in plans of old. */
+  slowest?: Slowest;
   /** Buyers and faults go on for so long; then it is quiet. */
   lengthMs: number;
   acts: readonly Act[];
@@ -82,6 +84,8 @@ const doses: Record<Kind, number> = {
 };
 /** Channels promise a little more. */
 const longestPaymentMs = 19_000;
+/** Long enough that a node gives a call up, tries again, and takes a listing for settled meanwhile (`settlesWithin`: 12 s). */
+const slowest: Slowest = { lateMs: 16_000, applyMs: 5_000, orderLagMs: 14_000 };
 /** Where they are asked for. */
 const powerCutDose = 0.5;
 /** Kinds that come in swarms in some seeds. */
@@ -152,13 +156,13 @@ export function planOf(seed: number, { lengthMs, mode = 'mirror', powerCuts = fa
       if (has && !without.has(kind) && !(isClean && fromOutside.has(kind))) acts.push(act);
     }
   }
-  return { seed, mode, isDisturbed, ...(holds && { holds }), skus, counts: new Dice(seed, 'counts').chance(0.8), lengthMs, acts: acts.sort((a, b) => a.at - b.at) };
+  return { seed, mode, isDisturbed, ...(holds && { holds }), skus, counts: new Dice(seed, 'counts').chance(0.8), slowest, lengthMs, acts: acts.sort((a, b) => a.at - b.at) };
 }
 
 function troubleOf(dice: Dice): Trouble {
   const kind = (['before', 'after', 'late', 'copy', 'one', 'throttle', 'error', 'auth', 'slow'] as const)[dice.between(0, 8)]!;
   switch (kind) {
-    case 'late': case 'copy': return { kind, on: 'write', times: dice.between(1, 3), lateMs: dice.between(5_500, 25_000) };
+    case 'late': case 'copy': return { kind, on: 'write', times: dice.between(1, 3), lateMs: dice.between(5_500, slowest.lateMs) };
     case 'one': return { kind, on: 'write', times: dice.between(1, 4) };
     case 'throttle': return { kind, on: dice.chance(0.5) ? 'write' : 'any', forMs: dice.between(500, 15_000), ...(dice.chance(0.5) && { lateMs: dice.between(500, 5_000) }) };
     case 'error': case 'slow': return { kind, on: 'any', forMs: dice.between(500, 12_000) };

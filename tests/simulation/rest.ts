@@ -9,20 +9,24 @@ import type { Stock } from '../../actors/sku/protocol.ts';
 import type { ActorRecord } from '../../runtime/actor.ts';
 import { skuRecordSubject } from '../../runtime/subjects.ts';
 import type { Stored } from './broker/stream.ts';
-import { terms } from './marketplace.ts';
+import { slowestOfOld, termsOf } from './marketplace.ts';
 import { opensAt } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { World } from './world.ts';
 import type { Watch } from './check.ts';
 import { oversold, seenBefore } from './oversold.ts';
 import type { Oversold } from './oversold.ts';
 
-/** How old a number may be that a channel shows while nothing disturbs it: the slowest order list, its poll, and the slowest write. */
-const staleMs = 50_000;
+/** How old a number may be that a channel shows while nothing disturbs it: the slowest order list, the slowest write, and what polls, reads and calls take. */
+function staleMsOf({ slowest = slowestOfOld }: Plan): number {
+  return slowest.orderLagMs + slowest.applyMs + 20_000;
+}
 
 export interface Standpoint { verdict: Verdict; oversold: Oversold }
 
 /** What the referee is shown. */
-function evidenceOf({ marketplaces, erp, broker, machine, hits }: World): Evidence {
+function evidenceOf({ marketplaces, erp, broker, machine, hits, plan }: World): Evidence {
+  const staleMs = staleMsOf(plan);
   const records = broker.streams.get('KV_sku')!;
   const openedAt = machine.wall - machine.now + opensAt;
   return {
@@ -41,7 +45,7 @@ function evidenceOf({ marketplaces, erp, broker, machine, hits }: World): Eviden
 
 /** What the referee says, and what was oversold so far. */
 export function verdictOf(world: World): Standpoint {
-  const { marketplaces, meddled } = world;
+  const { marketplaces, meddled, plan } = world;
   const evidence = evidenceOf(world);
   const openedAt = evidence.from;
   const ledgers = Object.fromEntries(Object.values(marketplaces).map(({ account, shop }) => [account, shop.ledger.entries]));
@@ -50,10 +54,10 @@ export function verdictOf(world: World): Standpoint {
     const key = `${account}/${sku}`;
     const since = meddled.get(key);
     // What is written first may be carried out a little after the doors open; and long after, where the channel swallows it.
-    const isLeft = at < (world.writtenAt.get(key) ?? Infinity) && (at < openedAt + terms[marketplaces[account]!.kind].applyMs || world.swallowed.has(key));
+    const isLeft = at < (world.writtenAt.get(key) ?? Infinity) && (at < openedAt + termsOf(marketplaces[account]!.kind, plan.slowest ?? slowestOfOld).applyMs || world.swallowed.has(key));
     return isLeft || (since !== undefined && since <= at);
   };
-  return { verdict: judge(evidence), oversold: oversold(moments, staleMs, evidence.faults, isMeddled, seenBefore(ledgers)) };
+  return { verdict: judge(evidence), oversold: oversold(moments, staleMsOf(plan), evidence.faults, isMeddled, seenBefore(ledgers)) };
 }
 
 /** Records are looked at again and again, and most have not changed meanwhile. */

@@ -10,10 +10,10 @@ import { happen } from './happen.ts';
 import { Erp } from './erp.ts';
 import { Machine } from './machine.ts';
 import type { Process } from './machine.ts';
-import { adaptersOf, kinds, limits, Marketplace, terms } from './marketplace.ts';
+import { adaptersOf, kinds, limits, Marketplace, slowestOfOld, termsOf } from './marketplace.ts';
 import { Network } from './network.ts';
 import { SimulatedNode } from './node.ts';
-import type { Level } from './node.ts';
+import type { Level, NodePorts } from './node.ts';
 import { Person, strict } from './person.ts';
 import { accounts, inWords, nodes, noticedWithinMs, opensAt, recoversWithinMs } from './plan.ts';
 import type { Act, Mode, Plan } from './plan.ts';
@@ -34,9 +34,18 @@ export function settingsOf(mode: Mode): object {
 }
 
 /** What the marketplaces keep of escrow's assumptions: the latest copy, the stalest reading, the count of sales that is as old as that. */
-const promises = { lifeMs: 40_000, staleMs: 2_000, leakMs: 30_000, countMs: 0, unlistedMs: 30_000 };
+const promises = { staleMs: 2_000, leakMs: 30_000, countMs: 0, unlistedMs: 30_000 };
+const slackMs = 5_000;
 
-export const configured = accounts.map(account => ({ account, channel: account, exposure: { ...promises, holdMs: terms[kinds[account]!].holdMs, ...(kinds[account] === 'version' && { kind: 'version' }) } }));
+/** Accounts as nodes know them. Plans of old have one promise for all. */
+export function configured({ slowest }: Plan): NodePorts['accounts'] {
+  const { lateMs, applyMs } = slowest ?? slowestOfOld;
+  return accounts.map(account => {
+    const kind = kinds[account]!;
+    const lifeMs = lateMs + (slowest && kind !== 'queued' ? 0 : applyMs) + slackMs;
+    return { account, channel: account, exposure: { ...promises, lifeMs, holdMs: termsOf(kind, slowestOfOld).holdMs, ...(kind === 'version' && { kind: 'version' }) } };
+  });
+}
 
 export interface Told { at: number; who: string; text: string }
 
@@ -103,7 +112,7 @@ export class World {
       machine,
       link: network.link(id, this.#latencyOf(id)),
       parts: { adapters: adaptersOf(this.marketplaces), limitsOf: () => limits as Limits },
-      accounts: configured,
+      accounts: configured(plan),
       settings: { ...settingsOf(plan.mode), ...(plan.holds && { governor: strict }), ...settings },
       onLog: (...said) => this.#log(...said),
     }));
@@ -167,7 +176,7 @@ export class World {
   }
 
   #marketplace(account: string): Marketplace {
-    const marketplace = new Marketplace(account, this.machine, new Dice(this.plan.seed, `market ${account}`), this.plan.counts ? new Dice(this.plan.seed, `count ${account}`) : undefined);
+    const marketplace = new Marketplace(account, this.machine, new Dice(this.plan.seed, `market ${account}`), this.plan.slowest ?? slowestOfOld, this.plan.counts ? new Dice(this.plan.seed, `count ${account}`) : undefined);
     for (const { sku, shown } of this.plan.skus) marketplace.list(sku, shown[account]!);
     marketplace.onWrite = (sku, quantity, isCarriedOut) => {
       this.#mix(`w ${account} ${sku} ${quantity}`);
