@@ -30,13 +30,13 @@ export class Person {
     const [least, most] = looksEveryMs;
     this.#machine.after(this.isHasty ? least : this.#dice.between(least, most), this.#machine.outside, () => {
       if (this.isAway) return;
-      if (this.#broker.isUp) for (const move of this.#held(account)) this.#decide(account, move);
+      if (this.#broker.isUp) for (const move of this.held(account)) this.#decide(account, move);
       this.watch(account);
     });
   }
 
   /** As the account's record has it: what is held may be nothing any more, and is still to be decided on. */
-  #held(account: string): Set<Move> {
+  held(account: string): Set<Move> {
     const record = this.#broker.streams.get('KV_channel')?.last(channelRecord.state(account));
     const { governor } = record ? JSON.parse(record.data.toString()) as AccountRecord : {};
     return new Set(Object.keys(governor?.held ?? {}).map(key => key.split(' ')[0] as Move));

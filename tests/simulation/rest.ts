@@ -88,9 +88,10 @@ export function settling(world: World, watch: Watch): () => string[] {
   let judged: string | undefined;
   let left: string[] = [];
   return () => {
-    const { marketplaces, erp, broker } = world;
+    const { marketplaces, erp, broker, person } = world;
     const under = Object.values(marketplaces).filter(({ underWay }) => underWay > 0).map(({ account, underWay }) => `${underWay} writes are on their way to ${account}`);
-    const unserved = [...watch.unserved(), ...watch.behind(Infinity), ...under];
+    const held = Object.keys(marketplaces).flatMap(account => [...person?.held(account) ?? []].map(move => `${account} holds each ${move} until somebody decides`));
+    const unserved = [...watch.unserved(), ...watch.behind(Infinity), ...under, ...held];
     if (unserved.length > 0) return unserved;
     const evidence = JSON.stringify([
       broker.streams.get('KV_sku')!.lastSeq, erp.acknowledged.size,
