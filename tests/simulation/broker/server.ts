@@ -24,6 +24,7 @@ export interface Subscription {
 export type Fate = 'done' | 'last' | 'never';
 
 const expireEveryMs = 250;
+const answeredWithinMs = 5_000;
 const empty = Buffer.alloc(0);
 
 export class Broker implements Listener {
@@ -158,7 +159,7 @@ export class Broker implements Listener {
     return receipt;
   }
 
-  /** Asks as a client would; what is answered is told, nothing where nobody answers. */
+  /** Asks as a client would, and waits no longer; what is answered is told, nothing where nobody answers. */
   request(subject: string, body: string, onReply: (body: string) => void): void {
     const reply = `_SIMULATION.${this.machine.steps}.${subject}`;
     const subscription: Subscription = { subject: reply, queue: undefined, deliver: (_subject, _reply, _headers, data) => {
@@ -166,6 +167,7 @@ export class Broker implements Listener {
       onReply(data.toString());
     } };
     this.subscribe(subscription);
+    this.machine.after(answeredWithinMs, this.machine.outside, () => this.unsubscribe(subscription));
     this.turn(() => this.publish(subject, reply, empty, Buffer.from(body)));
   }
 
