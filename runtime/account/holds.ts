@@ -38,12 +38,15 @@ export class Holds {
     return this.#governor.record;
   }
 
-  /** Every record is known: a former owner may not have come to tell people of what it held. */
+  /** Every record is known: a former owner may not have come to tell people of what it held, nor that one of them had decided. */
   resume(): void {
+    const open = new Set<Move>();
     for (const [key, since] of Object.entries(this.#governor.record.held)) {
       const [move, source] = key.split(' ', 2) as [Move, string?];
+      open.add(move);
       this.#announce(move, { limit: unknownLimit, ...(source !== undefined && { source }) }, since);
     }
+    for (const move of ['zero', 'raise'] as const) if (!open.has(move)) this.#desk.journal.decided('governor', move, 'a person, before the account changed hands');
   }
 
   close(): void {
@@ -126,7 +129,7 @@ export class Holds {
       // With what is needed to undo it: which event of which SKU was behind each.
       journal.control(how, by, { move, at: now, of: jobs.length, batch: jobs.slice(n, n + batchMost).map(({ sku, correlation }) => ({ sku, correlation })) });
     }
-    journal.healed('governor', move, `${by}: ${how === 'release' ? 'released' : 'dropped'} ${jobs.length} listings`, 'dismissed');
+    journal.decided('governor', move, `${by}: ${how === 'release' ? 'released' : 'dropped'} ${jobs.length} listings`);
     wake(0);
     return jobs.length;
   }

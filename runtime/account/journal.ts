@@ -5,6 +5,7 @@
 import type { Logger } from 'pino';
 import type { Exchange } from '../../actors/channel/adapter.ts';
 import type { Job } from '../../actors/channel/pending.ts';
+import type { Resolution } from '../../actors/reconciler/dead-letters.ts';
 import type { SkuFact } from '../../actors/sku/protocol.ts';
 import type { PublishEffect } from '../actor.ts';
 import { encodeJournal, journalHeaders } from '../codec.ts';
@@ -117,13 +118,13 @@ export class AccountJournal {
   }
 
   /** What people were told of is over: the last entry of that class and name is resolved, if it is not. */
-  healed(kind: string, name: string, by: string, how = 'healed'): void {
-    const to = ['dead', kind, this.#account, name];
-    this.#toPeople(to, `healed:${kind}:${this.#account}:${name}`, async last => {
-      if (last === undefined || last.resolved) return;
-      const body = { class: kind, account: this.#account, resolved: true, how, by, at: Date.now() };
-      await perform(this.#publisher, [{ to, id: `${last.id}:resolved`, body }]);
-    });
+  healed(kind: string, name: string, by: string): void {
+    this.#over(kind, name, 'resolved', { how: 'healed', by });
+  }
+
+  /** A person has decided on all that people were told of under that class and name, by whichever owner. */
+  decided(kind: string, name: string, by: string): void {
+    this.#over(kind, name, 'decided', { how: 'dismissed', by });
   }
 
   /** What a person made of the whole account: beside its attempts, under a name that no SKU has. */
@@ -157,6 +158,16 @@ export class AccountJournal {
       const { sku, signature } = entry;
       // The exchange stands once, with the first entry of its call.
       tell(attemptSubject(account, sku), { op, account, ...entry, at, call, ...(i === 0 && { exchanges }) }, { id: `at:${call}:${i}`, cause: signature, correlation: jobs[i]!.correlation });
+    });
+  }
+
+  /** @param mark `resolved` ends the last entry alone, any other all of them */
+  #over(kind: string, name: string, mark: string, end: Pick<Resolution, 'how' | 'by'>): void {
+    const to = ['dead', kind, this.#account, name];
+    this.#toPeople(to, `${mark}:${kind}:${this.#account}:${name}`, async last => {
+      if (last === undefined || last.resolved) return;
+      const body = { class: kind, account: this.#account, resolved: true, ...end, at: Date.now() };
+      await perform(this.#publisher, [{ to, id: `${last.id}:${mark}`, body }]);
     });
   }
 
