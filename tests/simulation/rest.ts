@@ -3,6 +3,7 @@ import { judge } from '../../deploy/demo/referee.ts';
 import type { Evidence, Verdict } from '../../deploy/demo/referee.ts';
 import { statement } from '../../deploy/demo/records.ts';
 import { replay } from '../../deploy/demo/replay.ts';
+import type { Shop } from '../../deploy/sandbox/kit/shop.ts';
 import { unpackStock } from '../../actors/sku/packing.ts';
 import type { PackedStock } from '../../actors/sku/packing.ts';
 import type { Stock } from '../../actors/sku/protocol.ts';
@@ -115,20 +116,27 @@ function tooMuch({ plan, marketplaces, erp, broker }: World, { isTorn }: Watch):
   return plan.skus.flatMap(({ sku }) => {
     const shown = shops.map(({ account, shop }) => [account, shop.buyable(shop.listings.get(sku)!)] as const);
     const left = (supply.get(sku) ?? 0) - (sold.get(sku) ?? 0);
-    /** Orders of before a loss may be closed by permissions that are forgotten: their units stay in rights until they are (P12). */
-    const mayClose = (account: string): number => (isTorn && marketplaces[account]!.shop.gross ? openUnits(marketplaces[account]!, sku) : 0);
+    /** Orders of before a loss may be closed by permissions that are forgotten, or by ones that nobody has heard: their units stay in rights until they are (P12). */
+    const mayClose = (account: string): number => {
+      const { shop } = marketplaces[account]!;
+      if (!isTorn || !shop.gross) return 0;
+      const { permittedTo = -Infinity } = cells?.[account] ?? {};
+      return openUnits(shop, sku, (id, createdAt) => createdAt <= permittedTo || exposure?.ship?.[`${account}/${id}`] === 'permitted');
+    };
     const isRight = (account: string, units: number): boolean => {
       const rights = cells?.[account]?.rights ?? -1;
       return rights >= units && rights <= units + mayClose(account);
     };
     const all = shown.reduce((sum, [, units]) => sum + units, 0);
     const record = broker.streams.get('KV_sku')!.last(skuRecordSubject(sku));
-    const cells = record && stockOf(record).exposure?.cells;
+    const exposure = record && stockOf(record).exposure;
+    const cells = exposure?.cells;
     return [
       ...(all > Math.max(0, left) ? [`${all} of ${sku} are on sale, and ${left} are left: ${shown.map(pair => pair.join(' ')).join(', ')}`] : []),
       ...Object.entries(cells ?? {}).filter(([, { intent }]) => intent !== undefined).map(([account]) => `a write of ${sku} to ${account} is in doubt`),
       // A clock that was ahead asks for readings of a time that is yet to come.
       ...Object.entries(cells ?? {}).filter(([, { ask }]) => ask !== undefined).map(([account]) => `${account} is to be read for ${sku}`),
+      ...Object.entries(cells ?? {}).filter(([, { wants }]) => wants !== undefined).map(([account]) => `${sku} waits for the orders of ${account}`),
       ...Object.entries(cells ?? {}).filter(([, { counter }]) => counter > 0).map(([account, { counter }]) => `${counter} of ${sku} are counted as sold at ${account}, and in no order`),
       ...shown.filter(pair => !isRight(...pair)).map(([account, units]) => `${account} shows ${units} of ${sku} and has a right to ${cells?.[account]?.rights}`),
     ];
@@ -145,8 +153,13 @@ function unshipped({ marketplaces, packed }: World, { isTorn }: Watch): string[]
   }).map(id => `${id} is packed, and not closed`);
 }
 
-function openUnits({ shop }: World['marketplaces'][string], sku: string): number {
-  return [...shop.orders.values()].flatMap(({ lines }) => lines).filter(line => line.sku === sku).reduce((sum, { units, cancelled, shipped }) => sum + Math.max(0, units - cancelled - shipped), 0);
+/** @param counts of which orders, by `<order>/<line>` and when they were made */
+function openUnits({ orders }: Shop, sku: string, counts: (id: string, createdAt: number) => boolean): number {
+  let open = 0;
+  for (const { orderId, createdAt, lines } of orders.values()) {
+    for (const { line, sku: of, units, cancelled, shipped } of lines) if (of === sku && counts(`${orderId}/${line}`, createdAt)) open += Math.max(0, units - cancelled - shipped);
+  }
+  return open;
 }
 
 /** Judged here by rules of our own. */
