@@ -71,7 +71,9 @@ export class Holds {
     if (intent.attempts > 1 && wasHeld === undefined && !this.#desk.cells.isFound(job)) return;
     // As where it mirrors, a first number is no move.
     const before = proof && shown !== undefined ? Math.max(0, shown) : undefined;
-    this.#judge(job, { before, isOwed: this.#isOwed(job), wasHeld, isConsequence: isOwn(correlation) }, now);
+    // What was dropped says so in its record, until the source says something new: a drop of before that is none any more.
+    const isAnew = this.#desk.cells.isFound(job) && wasHeld === undefined;
+    this.#judge(job, { before, isOwed: this.#isOwed(job), wasHeld, isConsequence: isOwn(correlation) }, now, isAnew ? Infinity : job.version);
   }
 
   /**
@@ -134,9 +136,9 @@ export class Holds {
     return jobs.length;
   }
 
-  #judge(job: Job, { before, wasHeld, ...more }: Pick<Proposal, 'before' | 'isOwed' | 'isConsequence'> & { wasHeld: Move | undefined }, now: number): void {
+  #judge(job: Job, { before, wasHeld, ...more }: Pick<Proposal, 'before' | 'isOwed' | 'isConsequence'> & { wasHeld: Move | undefined }, now: number, version = job.version): void {
     const { pairs, ports: { priceOf } } = this.#desk;
-    const { sku, version, quantity, correlation } = job;
+    const { sku, quantity, correlation } = job;
     const ruling = this.#governor.judge({ sku, version, quantity, before, source: sourceOf(correlation), price: priceOf(sku), ...more }, pairs.size, now, wasHeld);
     if (ruling.kind === 'go') return;
     this.#hold(job, ruling.move, before, ruling.kind === 'dropped');
