@@ -20,6 +20,8 @@ import { modulePath, Questions } from './children.ts';
 import { storedStocks } from './read-back.ts';
 import { accounts, factOf, source } from './workload.ts';
 
+const free = { share: 1, least: 1_000_000 };
+
 /** A proof that does not come is looked for after 30 s: that is no standstill. */
 const stuckMs = 60_000;
 
@@ -138,6 +140,8 @@ export class Stage {
       accounts: accounts.map(({ account, rule }) => ({ account, channel: 'bench', baseUrl: 'http://127.0.0.1', credentials: {}, rule, stage: 'live' })),
       sources: [{ source, inOrder: true, floor: true }],
       debounce: { quietMs, hardMs: quietMs },
+      // Half a minute of a made-up trace moves most of the catalogue, and no person lets batches go.
+      governor: { zero: free, raise: free },
       // What the bench checks are mirror's rules.
       exposure: { mode: 'mirror' },
       // Real channels give reads for few; this one would give them for all.
