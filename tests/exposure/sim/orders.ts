@@ -130,7 +130,8 @@ export class Orders {
   /** What has changed since the last poll that counted, then how far that is complete. */
   poll(channel: Channel): void {
     const world = this.#world;
-    const since = this.#owners.ledger.cells[channel.id]?.through ?? 0;
+    // 0 before the first: by the channel's clock an order may be from before this world's time began.
+    const since = this.#owners.ledger.cells[channel.id]?.through || -Infinity;
     const askedAt = world.now;
     const found = channel.changedSince(world.conditions.outside.lateOrder > 0 ? since - 12 * lagMs : since, askedAt).map(sale => ({ sale, ...visible(sale, askedAt)! }));
     world.in(world.dice.whole(`poll ${channel.id} ${askedAt}`, 100, 900), () => {
