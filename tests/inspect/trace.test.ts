@@ -37,9 +37,10 @@ test.serial('a chain leads from the source\'s message over what was decided and 
   t.deepEqual(chain, { sku: 'A', account: 'ebay', correlation: 'erp:e1', state: 'proven' });
   const [counted, answered, proved] = steps.flatMap(step => ('seq' in step && ['fact', 'answer', 'proof'].includes(step.step) ? [step.seq] : [])) as [number, number, number];
   t.true(counted < answered && answered < proved);
+  const { at: said } = steps[0]!;
   t.deepEqual(steps.filter(({ step }) => step !== 'attempt').map(plain), [
     { step: 'source', source: 'erp', seq: 1, message: { id: 'e1', sku: 'A', type: 'count', version: 1, quantity: 9, reserved: 2 } },
-    { step: 'fact', sku: 'A', seq: counted, id: 'in:erp:1', fact: { type: 'stock.counted', source: 'erp', position: 1, quantity: 9, reserved: 2 } },
+    { step: 'fact', sku: 'A', seq: counted, id: `in:erp:1.${said}`, fact: { type: 'stock.counted', source: 'erp', position: 1, quantity: 9, reserved: 2 } },
     { step: 'decision', seq: counted, quantity: 6, kind: 'write', lane: 'raise', rule: { buffer: 1 }, inputs: { available: 7, onHand: 9, reserved: 2, sold: 0 }, waitedMs: 0 },
     { step: 'answer', seq: answered, outcome: 'accepted', quantity: 6, until: 'number' },
     { step: 'reading', seq: proved, verdict: 'equal', quantity: 6 },
@@ -197,7 +198,7 @@ test.serial('a kit is led back over its part to the message that counted it, als
   t.is(before.correlation, 'erp:e2');
   const [source, counted, told, decision] = before.steps as [TraceStep, TraceStep, TraceStep, TraceStep];
   t.like(source, { step: 'source', source: 'erp', seq: 2, message: { id: 'e2', sku: 'cup', type: 'count', version: 1, quantity: 7 } });
-  t.like(counted, { step: 'fact', sku: 'cup', id: 'in:erp:2', fact: { type: 'stock.counted', source: 'erp', position: 1, quantity: 7 } });
+  t.like(counted, { step: 'fact', sku: 'cup', id: `in:erp:2.${source.at}`, fact: { type: 'stock.counted', source: 'erp', position: 1, quantity: 7 } });
   t.like(told, { step: 'fact', sku: 'box', fact: { type: 'part.available', part: 'cup', units: 7 } });
   t.like(decision, { step: 'decision', quantity: 3, inputs: { available: 3, parts: { cup: 7 } } });
   await broker.jsm.streams.purge('INGEST');

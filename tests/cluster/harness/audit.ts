@@ -26,7 +26,7 @@ export interface Picture {
   versions: History['versions'];
   epochs: History['epochs'];
   /** Ids of the messages from the source, by sequence. */
-  ingested: Map<number, string>;
+  ingested: Map<number, { id: string; at: number }>;
   /** Ids in the dead letter journal, with how often each stands there. */
   dead: Map<string, number>;
 }
@@ -59,7 +59,10 @@ export async function look(js: JetStreamClient, jsm: JetStreamManager, { version
     const sku = unescapeKey(message.subject.slice(message.subject.lastIndexOf('.') + 1));
     push(picture.journals, sku, { message: incoming(plain(message)), id: message.headers?.get('Nats-Msg-Id') ?? '' });
   });
-  await each(js, jsm, streams.ingest, message => picture.ingested.set(message.seq, message.headers?.get('Nats-Msg-Id') ?? ''));
+  await each(js, jsm, streams.ingest, message => {
+    const { seq, at } = plain(message);
+    picture.ingested.set(seq, { id: message.headers?.get('Nats-Msg-Id') ?? '', at });
+  });
   await each(js, jsm, streams.dead, message => {
     const id = message.headers?.get('Nats-Msg-Id') ?? '';
     picture.dead.set(id, (picture.dead.get(id) ?? 0) + 1);
@@ -79,9 +82,10 @@ export function judge({ journals, versions, ingested, dead }: Picture, current: 
   };
   const journaled = new Set([...journals.values()].flatMap(entries => entries.map(({ id }) => id)));
   for (const id of acknowledged.sku) if (!journaled.has(id)) blame('lost', 1, `the broker acknowledged ${id}, and it is in no journal`);
-  const raw = new Set(ingested.values());
+  const raw = new Set(Array.from(ingested.values(), ({ id }) => id));
   for (const id of acknowledged.ingest) if (!raw.has(id)) blame('lost', 1, `the broker acknowledged ${id}, and it is not in the source's journal`);
-  for (const [seq, id] of ingested) if (!journaled.has(`in:erp:${seq}`)) blame('lost', 1, `${id} of the source reached no SKU`);
+  // Of an earlier version the sequence alone is the name.
+  for (const [seq, { id, at }] of ingested) if (!journaled.has(`in:erp:${seq}.${at}`) && !journaled.has(`in:erp:${seq}`)) blame('lost', 1, `${id} of the source reached no SKU`);
   const asked = new Set<string>();
   for (const [sku, entries] of journals) {
     verdict.messages += entries.length;
