@@ -265,5 +265,17 @@ test('P8: a cancellation that was learnt after a reading does not explain what t
     [12 * minute, due], [13 * minute, read('b', 1, 13 * minute)], [14 * minute, complete('b', 14 * minute)], [15 * minute, cancel('b/1', 'b', 1)], [16 * minute, complete('b', 16 * minute)]];
   t.is(told(dropped).ledger.cells['b']!.rights, 2, 'two may be on sale');
   t.is(told([...dropped, [17 * minute, read('b', 2, 17 * minute)], [18 * minute, complete('b', 18 * minute)]]).ledger.cells['b']!.rights, 2);
-  t.is(told([...dropped, [17 * minute, read('b', 1, 17 * minute)], [18 * minute, complete('b', 18 * minute)]]).ledger.cells['b']!.rights, 1, 'it was carried out, and a unit put back');
+  t.is(told([...dropped, [17 * minute, read('b', 1, 17 * minute)], [18 * minute, complete('b', 18 * minute)]]).ledger.cells['b']!.rights, 2, 'carried out, and a unit put back, or not: another write tells');
+});
+
+test('P8: what was sold since, seen or not, does not make a reading of a dropped write agree with it', t => {
+  const life = { lifeMs: 10 * minute, staleMs: minute };
+  const dropped: Step[] = [[0, link('b', termsOf('set', life), 3)], [0, count(1, 3)], [0, intend('b', 'w', 0)], [second, answer('b', 'w', 'accepted')], [12 * minute, due], [14 * minute, complete('b', 14 * minute)]];
+  const denied: Step[] = [...dropped, [15 * minute, read('b', 3, 15 * minute)]];
+  t.is(told(denied).ledger.cells['b']!.mark, undefined);
+  // The last two are sold, and one of them is not known yet.
+  t.is(told([...denied, [20 * minute, sale('b/1', 'b', 1, 19 * minute)], [21 * minute, read('b', 0, 21 * minute)]]).ledger.cells['b']!.rights, 2);
+  // Never seen before two of them were sold.
+  t.is(told([...dropped, [14 * minute, sale('b/1', 'b', 2, 14 * minute)], [15 * minute, read('b', 0, 15 * minute)]]).ledger.cells['b']!.rights, 1);
+  t.is(told([...dropped, [15 * minute, read('b', 0, 15 * minute)]]).ledger.cells['b']!.rights, 0, 'carried out');
 });

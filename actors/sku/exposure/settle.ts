@@ -12,7 +12,9 @@ import { lowered } from './writes.ts';
 export function settled(ledger: Ledger, id: string): Cell {
   const cell = ledger.cells[id]!;
   const { mark, intent, terms: { kind, holdMs, marginMs } } = cell;
-  if (!mark || intent || cell.through < mark.confirmedAt + holdMs + marginMs || isOpenToDoubt(ledger, id)) return cell;
+  if (!mark || intent) return cell;
+  if (isDenied(ledger, id)) return changed<Cell>(cell, { mark: undefined });
+  if (cell.through < mark.confirmedAt + holdMs + marginMs || isOpenToDoubt(ledger, id)) return cell;
   const bound = kind === 'gross' ? Math.max(0, mark.value - openIn(ledger, id)) : Math.max(0, mark.value - soldAfter(ledger, id, mark.confirmedAt + marginMs)) + mark.back;
   const settledTo = Math.max(cell.settledTo ?? -Infinity, mark.confirmedAt + marginMs);
   const high = kind === 'gross' ? mark.value : cell.high;
@@ -22,17 +24,29 @@ export function settled(ledger: Ledger, id: string): Cell {
 }
 
 /**
- * What `until` alone confirms, a reading from after it has yet to agree with: of a write that was dropped it may show as
- * much only once units were sold that it would lack by then, or were put back by cancellations. Neither moves a count.
+ * What `until` alone confirms, a reading from after it has yet to agree with: that it shows no more than was written, less
+ * all that is known as sold until it was made. Of a write that was dropped it may show as little once units were sold.
  */
 function isOpenToDoubt(ledger: Ledger, id: string): boolean {
-  const { mark, reading, terms: { kind, staleMs, marginMs } } = ledger.cells[id]!;
-  if (!mark?.waited) return false;
-  if (!reading || reading.at < provableFrom(mark) + staleMs) return true;
-  if (kind === 'gross') return reading.value > mark.value;
-  const since = mark.confirmedAt + marginMs;
-  const gone = soldAfter(ledger, id, since) - soldAfter(ledger, id, Math.max(since, reading.at - staleMs - marginMs));
-  return reading.value > Math.max(0, mark.value - gone) + mark.back;
+  const cell = ledger.cells[id]!;
+  if (!cell.mark?.waited) return false;
+  return confirmableAt(cell) !== undefined || showsMore(ledger, id, cell.terms.marginMs);
+}
+
+/** One that shows more whatever its age is of a write that was dropped, and no later one makes up for it, as what was sold unseen would. */
+function isDenied(ledger: Ledger, id: string): boolean {
+  const cell = ledger.cells[id]!;
+  const { mark, terms: { staleMs, marginMs } } = cell;
+  return mark?.waited === true && confirmableAt(cell) === undefined && showsMore(ledger, id, -staleMs - marginMs);
+}
+
+/** The reading is above what was written, less what was sold up to so long after it. Cancellations put units on top; neither moves a count. */
+function showsMore(ledger: Ledger, id: string, afterMs: number): boolean {
+  const { mark, reading, terms: { kind, marginMs } } = ledger.cells[id]!;
+  if (kind === 'gross') return reading!.value > mark!.value;
+  const since = mark!.confirmedAt + marginMs;
+  const sold = soldAfter(ledger, id, since) - soldAfter(ledger, id, Math.max(since, reading!.at + afterMs));
+  return Math.max(0, reading!.value) + sold > Math.max(0, mark!.value) + mark!.back;
 }
 
 /** When the reading may be made that a proof by `until` alone still waits for; undefined where there is none to make. */
