@@ -131,7 +131,9 @@ test('a message that nobody can ever apply is left out by a release that says so
   const { bytes, record } = (await stored(world, sku))!;
   t.like(record.context as object, { onHand: 9, position: 2, superseded: 0 });
   t.is(bytes, await foldOf(world, sku, [unknown, broken]));
-  t.deepEqual((await deadLetters(world)).map(letter => (letter as { seq: number }).seq), [unknown, broken]);
+  // That they are healed is told a moment later, if not yet.
+  const letters = (await deadLetters(world)) as { seq: number; resolved?: boolean }[];
+  t.deepEqual(letters.filter(({ resolved }) => !resolved).map(({ seq }) => seq), [unknown, broken]);
 });
 
 test('a record that was deleted is made again from its journal', async t => {
