@@ -62,7 +62,7 @@ export function fact(source: string, message: Stored, n: number | undefined, eve
 }
 
 /** @param n tells letters of one message apart; none for the first */
-export function letter(source: string, message: Pick<RawMessage, 'seq' | 'at' | 'id' | 'text'>, { error, row, raw }: Omit<Refusal, 'error'> & { error: Error }, n: number | undefined, at: number): Send {
+export function letter(source: string, message: RawMessage, { error, row, raw }: Omit<Refusal, 'error'> & { error: Error }, n: number | undefined, at: number): Send {
   const { seq, id, text } = message;
   const { class: kind, field, value, expression } = error instanceof MalformedError ? error : { class: 'malformed', field: '', value: undefined, expression: undefined };
   const key = id ?? String(seq);

@@ -140,13 +140,12 @@ export class SourceOwner implements Owned {
   #take(message: StreamMessage): Promise<unknown> {
     const { source, parse } = this.#p;
     const { seq } = message;
-    const text = message.string();
     let send: Send;
     try {
       checkText(message);
-      send = fact(source, message, undefined, parse(source, text));
+      send = fact(source, message, undefined, parse(source, message.string()));
     } catch (error) {
-      send = this.#refuse(message, text, error as Error);
+      send = this.#refuse(message, error as Error);
     }
     return this.#untilDone(seq, send);
   }
@@ -169,16 +168,15 @@ export class SourceOwner implements Owned {
       for (const [reason, rows] of Object.entries(ignored)) this.#ignored[reason] = (this.#ignored[reason] ?? 0) + rows;
       return sends;
     } catch (error) {
-      return [this.#refuse(message, message.string(), error as Error)];
+      return [this.#refuse(message, error as Error)];
     }
   }
 
-  #refuse(message: StreamMessage, text: string, error: Error): Send {
+  #refuse(message: StreamMessage, error: Error): Send {
     const { source, log } = this.#p;
-    const { seq, at } = message;
+    const { seq } = message;
     if (!(error instanceof MalformedError)) log.error({ err: error, source, seq }, 'source message broke its mapping');
-    const id = message.header('Nats-Msg-Id');
-    return letter(source, { seq, at, text, ...(id !== undefined && id !== '' && { id }) }, { error }, undefined, Date.now());
+    return letter(source, rawOf(message), { error }, undefined, Date.now());
   }
 
   async #allDone(seq: number, sends: readonly Send[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { TestFn } from 'ava';
 import { noteDead } from '../../actors/reconciler/dead-letters.ts';
 import type { DeadBody, DeadCase } from '../../actors/reconciler/dead-letters.ts';
 import { ebaySandbox } from '../../deploy/sandbox/ebay.ts';
+import { standIn } from '../../runtime/account/gate.ts';
 import { PublishError } from '../../runtime/publisher.ts';
 import { eventually, ground, Shop, wide } from './account-world.ts';
 import type { Ground } from './account-world.ts';
@@ -22,12 +23,7 @@ test('a task is over with the decision, though the owner that was told of it cou
     const { publisher } = shared;
     let isMute = false;
     const publish: typeof publisher.publish = (subject, ...more) => (isMute && subject.startsWith('dead.') ? Promise.reject(new PublishError('no connection to the broker')) : publisher.publish(subject, ...more));
-    const muted = new Proxy(publisher, { get: (target, name) => {
-      const found = Reflect.get(target, name, target) as unknown;
-      if (name === 'publish') return publish;
-      return typeof found === 'function' ? found.bind(target) as unknown : found;
-    } });
-    const owner = await shop.own(t, { ...zeros, publisher: muted });
+    const owner = await shop.own(t, { ...zeros, publisher: standIn(publisher, { publish }) });
     await shop.command('import');
     await shop.count('A', 5);
     await eventually(t, 'proven', () => shop.isProven('A', 5));

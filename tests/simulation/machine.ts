@@ -198,8 +198,12 @@ export class Machine {
     Date.now = () => this.wall + this.#current.skewMs;
     performance.now = () => this.now;
     Math.random = () => this.#dice.next();
-    // Held back by nobody: not a timer that could leak.
-    AbortSignal.timeout = ms => new Deadline(this.now + ms, () => this.now, (at, run) => this.#add({ at, process: this.#current, run, isTimer: false })) as unknown as AbortSignal;
+    AbortSignal.timeout = ms => {
+      const controller = new AbortController();
+      // Held back by nobody: not a timer that could leak.
+      this.#add({ at: this.now + ms, process: this.#current, run: () => controller.abort(timedOut), isTimer: false });
+      return controller.signal;
+    };
     Object.assign(crypto, { getRandomValues: bytes, randomUUID: () => Buffer.from(bytes(new Uint8Array(16))).toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') });
     // Asks the kernel, and is another in each run.
     process.memoryUsage.rss = () => 0;
@@ -217,35 +221,6 @@ export class Machine {
       for (const name of ['getRandomValues', 'randomUUID'] as const) delete (crypto as unknown as Record<string, unknown>)[name];
       for (const maker of makers) maker.reset();
     };
-  }
-}
-
-/** A signal that ends at its time. Nothing happens then where nobody listens any more, as after nearly every call. */
-class Deadline {
-  readonly #at: number;
-  readonly #now: () => number;
-  readonly #due: Due;
-  readonly #listeners = new Set<() => void>();
-
-  constructor(at: number, now: () => number, ends: (at: number, run: () => void) => Due) {
-    this.#at = at;
-    this.#now = now;
-    this.#due = ends(at, () => { for (const tell of [...this.#listeners]) tell(); });
-    this.#due.isOver = true;
-  }
-
-  get aborted(): boolean { return this.#now() >= this.#at; }
-  get reason(): unknown { return this.aborted ? timedOut : undefined; }
-  throwIfAborted(): void { if (this.aborted) throw timedOut; }
-
-  addEventListener(_event: 'abort', tell: () => void): void {
-    this.#listeners.add(tell);
-    this.#due.isOver = false;
-  }
-
-  removeEventListener(_event: 'abort', tell: () => void): void {
-    this.#listeners.delete(tell);
-    this.#due.isOver = this.#listeners.size === 0;
   }
 }
 

@@ -25,7 +25,7 @@ export interface Picture {
   journals: Map<string, Entry[]>;
   versions: History['versions'];
   epochs: History['epochs'];
-  /** Ids of the messages from the source, by sequence. */
+  /** Ids of the messages from the source and when they were stored, epoch ms, by sequence. */
   ingested: Map<number, { id: string; at: number }>;
   /** Ids in the dead letter journal, with how often each stands there. */
   dead: Map<string, number>;
