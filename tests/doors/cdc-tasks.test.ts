@@ -1,5 +1,6 @@
 /** What a database lacks, or has lost: tasks with instructions, and how they heal. */
 import test from 'ava';
+import type { Client } from 'pg';
 import { pino } from 'pino';
 import { configSchema } from '../../config/config.ts';
 import { doorsSchema } from '../../config/doors.ts';
@@ -14,16 +15,19 @@ let postgres: Postgres;
 test.before(async () => { postgres = await startPostgres({ max_replication_slots: '20', max_wal_senders: '30' }); });
 test.after.always(() => postgres?.close());
 
+/** PostgreSQL takes a moment to notice that its reader has gone. */
+async function dropSlot(sql: Client, name: string): Promise<void> {
+  await eventually('the slot is dropped', () => sql.query('select pg_drop_replication_slot($1)', [name]).then(() => true, (error: { code?: string }) => { if (error.code !== '55006') throw error; return false; }));
+}
+
 test('a slot that is gone is a task with instructions; a reading of every row, once asked for, heals it', async t => {
   const { sql, name, open, told, truth, tasks, broker } = await world(t, postgres, { tables: [{ table: 'public.placeholder', snapshot: true }] });
   const tables = [{ table: `public.${name}`, key: 'sku', snapshot: true }];
   await sql.query(`insert into ${name} values ('A', 1), ('B', 1)`);
-  // PostgreSQL takes a moment to notice that its reader has gone.
-  const drop = () => eventually('the slot is dropped', () => sql.query('select pg_drop_replication_slot($1)', [name]).then(() => true, (error: { code?: string }) => { if (error.code !== '55006') throw error; return false; }));
   let door = await open({ tables });
   await eventually('the rows are told', async () => (await told()).length === 2);
   await door.release();
-  await drop();
+  await dropSlot(sql, name);
   await sql.query(`update ${name} set qty = 9 where sku = 'A'; delete from ${name} where sku = 'B'`);
   door = await open({ tables });
   await eventually('the task is told', async () => (await tasks()).length === 1);
@@ -44,7 +48,7 @@ test('a slot that is gone is a task with instructions; a reading of every row, o
   t.like((await tasks())[1], { id: `door:erp:slot:${String(since)}:resolved`, state: 'resolved', problem: 'slot' });
   await door.release();
   // Where the configuration allows it, nobody is asked.
-  await drop();
+  await dropSlot(sql, name);
   await sql.query(`update ${name} set qty = 11 where sku = 'A'`);
   door = await open({ tables, recreateSlot: true });
   await eventually('the row is read again', async () => (await truth())['A'] === 11);
@@ -171,7 +175,7 @@ test('rows that are read again and would empty the shop are held, shown, and tol
   const door = await open();
   await eventually('counted', () => all(5), 20_000);
   await door.release();
-  await sql.query('select pg_drop_replication_slot($1)', [name]);
+  await dropSlot(sql, name);
   await sql.query(`update ${name} set qty = 0`);
   const rows = (await told()).length;
 
