@@ -315,7 +315,7 @@ export class AccountOwner implements Owned {
     const { id } = outlet.listing;
     const isNew = !known || known.linked.id !== id || this.#pairs.skuOf(id) !== sku;
     noteRecord(pair, outlet);
-    if (isLive) delete pair.shadow;
+    if (isLive) pair.shadow = undefined;
     else {
       pair.shadow = true;
       if (outlet.intent) this.#shadow.decided(pair, outlet.intent);
@@ -360,7 +360,7 @@ export class AccountOwner implements Owned {
         if (pair.told?.intent) this.#shadow.decided(pair, pair.told.intent);
         continue;
       }
-      delete pair.shadow;
+      pair.shadow = undefined;
       this.#shadow.leave(sku);
       const job = this.#pending.get(sku);
       // In escrow its SKU decides the write anew.

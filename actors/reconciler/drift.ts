@@ -43,21 +43,21 @@ export function judge(pair: Pair, reading: Reading, evidence: Evidence, settings
   if (!intended || write.state === 'unsent' || write.state === 'sent') return { kind: 'wait', why: 'in flight', again: false };
   if (beganAt < pair.writtenAt) return { kind: 'wait', why: 'began before our write', again: true };
   const { overtaken } = pair;
-  delete pair.overtaken;
+  pair.overtaken = undefined;
   // Our own older number came after our newer one, and nothing else is wrong.
   if (reading.quantity === overtaken && overtaken !== intended.quantity) return { kind: 'rewrite' };
   // A difference seen before our newest write speaks against what was before it.
-  if (pair.suspicion && pair.suspicion.since < pair.writtenAt) delete pair.suspicion;
+  if (pair.suspicion && pair.suspicion.since < pair.writtenAt) pair.suspicion = undefined;
   if (!reading.active && intended.quantity > 0) return suspect(pair, reading, evidence, settings, 'frozen-listing');
   if (isAsGoodAs(reading.quantity, intended.quantity)) {
-    delete pair.suspicion;
+    pair.suspicion = undefined;
     const at = Math.max(detourUntil(pair), undoneUntil(pair)) + settings.apartMs;
     if (beganAt < at) return { kind: 'wait', why: 'in flight', again: true, at };
     if (isProven(pair) && evidence.ordersKnownBefore >= Math.max(pair.writtenAt, intended.decidedAt, pair.provenSince!)) pair.firm = true;
     return { kind: 'equal' };
   }
   if (reading.quantity === pair.moved) {
-    delete pair.suspicion;
+    pair.suspicion = undefined;
     return { kind: 'wait', why: 'raise waits', again: true };
   }
   if (write.state === 'accepted' && endedAt < write.until) {
@@ -85,7 +85,7 @@ export function judgeStanding(pair: Pair, what: 'missing-listing' | 'frozen-list
     return { kind: 'wait', why: 'seen once', again: true, at };
   }
   if (beganAt - suspicion.since < apartMs) return { kind: 'wait', why: 'seen once', again: true, at: suspicion.since + apartMs };
-  delete pair.suspicion;
+  pair.suspicion = undefined;
   return { kind: 'drift', class: what, severity: 'low', observableAt: suspicion.since };
 }
 
@@ -115,7 +115,7 @@ function suspect(pair: Pair, reading: Reading, { beganAt, endedAt, ordersComplet
   const isConfirmed = first !== undefined && ((isSame && beganAt - first.beganAt >= apartMs) || wasEarly);
   const excess = reading.active ? reading.quantity - quantity : 0;
   if (isConfirmed && ordersCompleteThrough >= first.endedAt) {
-    delete pair.suspicion;
+    pair.suspicion = undefined;
     if (restockUndone(pair, reading.quantity)) return { kind: 'rewrite' };
     return { kind: 'drift', class: what, severity: excess > 0 || quantity <= 2 ? 'high' : 'low', observableAt: since };
   }

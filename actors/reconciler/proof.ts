@@ -5,7 +5,10 @@ import type { Outlet } from '../sku/protocol.ts';
 import type { DriftClass } from './protocol.ts';
 import { soldBy } from './risk.ts';
 
-/** What is known of one SKU at one account. */
+/**
+ * What is known of one SKU at one account. Every field is always there, and none is ever deleted: there are as many pairs
+ * as listings, and an object that a field was deleted from is a table that takes three times as much and is slow to read.
+ */
 export interface Pair {
   sku: string;
   /** With the vendor ids of the newest reading. */
@@ -15,44 +18,44 @@ export interface Pair {
   gross: boolean;
   drained: boolean;
   /** The account is not live for it: it is read and compared, and nothing that it shows is drift. */
-  shadow?: true;
-  intended?: { quantity: number; version: number; kind: 'write' | 'verify' | 'repair'; decidedAt: number };
+  shadow: true | undefined;
+  intended: { quantity: number; version: number; kind: 'write' | 'verify' | 'repair'; decidedAt: number } | undefined;
   /** What the channel's own orders have made of that since, while another intent waits for quiet or for the source. */
-  moved?: number;
+  moved: number | undefined;
   /** Units by which the intent fell lately, when it was decided; absent for none. Fast sellers are looked at more often. */
-  sold?: number;
+  sold: number | undefined;
   /** Version last proven with its number, by what, and when a read or an answer last showed that. */
-  provenVersion?: number;
-  provenQuantity?: number;
-  provenBy?: 'write' | 'read';
+  provenVersion: number | undefined;
+  provenQuantity: number | undefined;
+  provenBy: 'write' | 'read' | undefined;
   provenAt: number;
   /** When that version was proven first. */
-  provenSince?: number;
+  provenSince: number | undefined;
   /** It was seen to be right by a read that began when all orders to `provenSince` were known: nothing that came before can raise it. */
-  firm?: true;
+  firm: true | undefined;
   /** The newest reading, for conditional writes and for people. */
-  reading?: { quantity: number; buyable: number; version?: string; at: number };
+  reading: { quantity: number; buyable: number; version?: string; at: number } | undefined;
   /** A difference seen, not yet believed. */
-  suspicion?: Suspicion;
+  suspicion: Suspicion | undefined;
   /** What was shown while an accepted write had time left, by the first read that showed it. */
-  early?: { version: number; observed: number; beganAt: number };
+  early: { version: number; observed: number; beganAt: number } | undefined;
   readAt: number;
   /** The channel told of a change: to be read, unless it was since. */
-  nudgedAt?: number;
+  nudgedAt: number | undefined;
   /** A sweep that failed reads it again only from then on. */
   retryAt: number;
   /** A feed that was overtaken may have set this after our newest write: the next read tells. */
-  overtaken?: number;
+  overtaken: number | undefined;
   /** A read of several with it was refused as a whole: it is read alone. */
-  solo?: boolean;
+  solo: boolean | undefined;
   /** When our newest write for it was answered or lost; a read begun before proves nothing of it. */
   writtenAt: number;
   /** While the SKU is in escrow: what the channel may sell, and what is in doubt. */
-  cell?: HeldCell;
+  cell: HeldCell | undefined;
   /** Sequence that the SKU's record had applied when it was last told. */
   applied: number;
   /** What was last told of it, while it is at hand. */
-  told?: Outlet;
+  told: Outlet | undefined;
   /** Our latest writes: by when each had done all it will do, and what the channel may have shown before it. */
   sent: { quantity: number; until: number; over: number[] }[];
 }
@@ -75,9 +78,19 @@ export interface Suspicion {
   awaits?: number;
 }
 
+/** Of which nothing is known but its listing. */
+export function barePair(sku: string, listing: Listing, linked: Pair['linked'], gross: boolean): Pair {
+  return {
+    sku, listing, linked, gross, drained: false, shadow: undefined, intended: undefined, moved: undefined, sold: undefined,
+    provenVersion: undefined, provenQuantity: undefined, provenBy: undefined, provenAt: 0, provenSince: undefined, firm: undefined,
+    reading: undefined, suspicion: undefined, early: undefined, readAt: 0, nudgedAt: undefined, retryAt: 0, overtaken: undefined, solo: undefined,
+    writtenAt: 0, cell: undefined, applied: 0, told: undefined, sent: [],
+  };
+}
+
 export function newPair(sku: string, outlet: Outlet): Pair {
   const { listing, gross } = outlet;
-  return { sku, listing: { id: listing.id, sku, fields: listing.fields }, linked: listing, gross, drained: false, provenAt: 0, readAt: 0, retryAt: 0, writtenAt: 0, applied: 0, sent: [] };
+  return barePair(sku, { id: listing.id, sku, fields: listing.fields }, listing, gross);
 }
 
 /** Takes note of a SKU's record, in place: there are as many pairs as listings. */
@@ -86,23 +99,23 @@ export function noteRecord(pair: Pair, outlet: Outlet): void {
     pair.linked = outlet.listing;
     pair.listing = { id: outlet.listing.id, sku: pair.sku, fields: outlet.listing.fields };
     // What was read there says nothing of it.
-    delete pair.reading;
-    delete pair.suspicion;
-    delete pair.solo;
+    pair.reading = undefined;
+    pair.suspicion = undefined;
+    pair.solo = undefined;
   }
   pair.gross = outlet.gross;
   pair.drained = outlet.drained === true;
   const { intent, proof, shown } = outlet;
-  delete pair.moved;
+  pair.moved = undefined;
   if (!intent) {
     // A listing that is not to be written any more: nothing that it shows is wrong.
-    delete pair.intended;
-    delete pair.suspicion;
+    pair.intended = undefined;
+    pair.suspicion = undefined;
     return;
   }
   const { quantity, version, kind, decidedAt } = intent;
   noteSold(pair, intent);
-  if (pair.intended?.version !== version) delete pair.firm;
+  if (pair.intended?.version !== version) pair.firm = undefined;
   pair.intended = { quantity, version, kind, decidedAt };
   // What another owner wrote.
   if (pair.sent.length === 0 && proof?.by === 'write' && proof.version !== version) pair.sent.push({ quantity: proof.quantity, until: proof.at, over: [] });
@@ -116,7 +129,7 @@ export function noteRecord(pair: Pair, outlet: Outlet): void {
     // What was sent before has landed, too.
     for (const write of pair.sent) write.until = Math.min(write.until, proof.at);
   }
-  if (pair.suspicion && pair.suspicion.version !== version) delete pair.suspicion;
+  if (pair.suspicion && pair.suspicion.version !== version) pair.suspicion = undefined;
 }
 
 const soldLeast = 0.01;
@@ -126,7 +139,7 @@ function noteSold(pair: Pair, { quantity, version, decidedAt }: NonNullable<Outl
   if (!before || before.version === version) return;
   // As many digits as a settled pair keeps.
   const sold = Math.fround(soldBy(pair.sold ?? 0, before.decidedAt, decidedAt) + Math.max(0, before.quantity - quantity));
-  if (sold < soldLeast) delete pair.sold;
+  if (sold < soldLeast) pair.sold = undefined;
   else pair.sold = sold;
 }
 
@@ -160,11 +173,12 @@ export function isProven(pair: Pair): boolean {
 export function noteWrite(pair: Pair, quantity: number, now: number, until = now, restMs = Infinity): void {
   const { provenQuantity, reading } = pair;
   const sent = pair.sent.every(write => write.until + restMs <= now) ? pair.sent.slice(-1) : pair.sent;
-  const over = [provenQuantity, reading?.quantity, ...sent.map(write => write.quantity)].filter(shown => shown !== undefined);
+  // As many places as numbers: one that grows keeps room for seventeen.
+  const over = [...new Set([provenQuantity, reading?.quantity, ...sent.map(write => write.quantity)])].filter(shown => shown !== undefined).slice();
   pair.writtenAt = now;
-  delete pair.firm;
+  pair.firm = undefined;
   pair.sent = [...sent, { quantity, until, over }].slice(-sentMax);
-  delete pair.reading;
+  pair.reading = undefined;
 }
 
 /**

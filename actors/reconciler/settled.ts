@@ -4,6 +4,7 @@
  * the names, where the object with all that may happen to a pair takes ten times as much. Pure.
  */
 import type { Outlet } from '../sku/protocol.ts';
+import { barePair } from './proof.ts';
 import type { Pair } from './proof.ts';
 import type { Stake } from './risk.ts';
 
@@ -138,19 +139,12 @@ export class Rows {
     const fields = this.#fields[row]!;
     const read = this.#numbers[at + readAt]!;
     const written = this.#numbers[at + writtenAt]!;
-    const pair: Pair = {
-      sku,
-      listing: { id, sku, fields: rest?.fields ?? fields },
-      linked: { id, fields },
-      gross: (has & flags.gross) > 0,
-      drained: (has & flags.drained) > 0,
-      provenAt: this.#numbers[at + provenAt]!,
-      readAt: read,
-      retryAt: 0,
-      writtenAt: written,
-      applied: this.#numbers[at + applied]!,
-      sent: [],
-    };
+    const pair = barePair(sku, { id, sku, fields: rest?.fields ?? fields }, { id, fields }, (has & flags.gross) > 0);
+    pair.drained = (has & flags.drained) > 0;
+    pair.provenAt = this.#numbers[at + provenAt]!;
+    pair.readAt = read;
+    pair.writtenAt = written;
+    pair.applied = this.#numbers[at + applied]!;
     if (has & flags.intended) {
       const kind = has & flags.verify ? 'verify' : has & flags.repair ? 'repair' : 'write';
       pair.intended = { quantity, version: this.#numbers[at + version]!, kind, decidedAt: this.#numbers[at + decidedAt]! };

@@ -30,7 +30,7 @@ export class Cells {
     const { sku } = pair;
     const before = pair.cell;
     if (cell === undefined) {
-      delete pair.cell;
+      pair.cell = undefined;
       if (before) this.forget(sku);
       // Nothing rests any more on its never being sent.
       delete this.#desk.pending.get(sku)?.renounced;

@@ -2,6 +2,7 @@
  * Emptying an account and filling it again: each listing by a fact in its SKU's journal, those that sell out first at the
  * front, so that what the rate allows is spent where the risk is.
  */
+import type { Pair } from '../../actors/reconciler/proof.ts';
 import { inBatches } from '../batches.ts';
 import type { Desk } from './ports.ts';
 
@@ -34,7 +35,7 @@ export async function drain({ ports: { account, adapter }, pairs, journal, budge
 }
 
 /** Few units sell out soonest; none cannot sell at all. */
-function unitsOf({ reading, provenQuantity, intended }: { reading?: { buyable: number }; provenQuantity?: number; intended?: { quantity: number } }): number {
+function unitsOf({ reading, provenQuantity, intended }: Pair): number {
   const units = reading?.buyable ?? provenQuantity ?? intended?.quantity ?? 0;
   return units === 0 ? Infinity : units;
 }

@@ -239,7 +239,7 @@ export class Reads {
     if (findings.isMissing(sku)) journal.healed('listing', sku, 'a read that shows the listing');
     if (findings.isMissing(sku) || (!isFrozen && findings.isOf(sku, 'frozen-listing'))) findings.onEqual(pair, reading.quantity, endedAt);
     if (!isFrozen) {
-      if (pair.suspicion?.class === 'frozen-listing') delete pair.suspicion;
+      if (pair.suspicion?.class === 'frozen-listing') pair.suspicion = undefined;
       return;
     }
     if (findings.has(sku)) return;

@@ -153,7 +153,7 @@ export class Writes {
         return pending.settle(job, 'verify', now + outcome.verifyAfterMs, now);
       case 'conflict':
         counts.conflicts += 1;
-        if (pair) delete pair.reading;
+        if (pair) pair.reading = undefined;
         if (pair?.cell) {
           this.answer(job, 'refused', job.quantity, { code: conflictCode, message: outcome.message.slice(0, 300) });
           return pending.rest(job, now);

@@ -136,7 +136,7 @@ class World {
     // A request that got no answer is carried out by now, or never.
     if (answer === 'ambiguous') write.done = true;
     if (write.conflict && answer !== 'ambiguous') {
-      delete pair.reading;
+      pair.reading = undefined;
       this.#writes = this.#writes.filter(w => w !== write);
       return this.#pending.settle(job, 'read', 0, this.now);
     }
