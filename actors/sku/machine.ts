@@ -2,20 +2,16 @@
  * One SKU: `unknown` until counted, `suspended` (raises withheld) while its source has a gap, `debouncing` while a
  * raise waits for quiet, `writing` until every channel is proven, then `settled`. States and wiring only.
  */
-import { assign, cancel, enqueueActions, raise, setup } from 'xstate';
-import { decide, isLate } from './debounce.ts';
+import { cancel, raise, setup } from 'xstate';
 import type { Debounce, Sign } from './debounce.ts';
-import type { AddressOf } from './kit.ts';
-import { learn } from './learn.ts';
-import { askFor, gapTask } from './letters.ts';
-import { hasGap, lotAt, withLot } from './lots.ts';
 import type { ExposureSettings } from './exposure/record.ts';
-import { lookedAt } from './escrow/turn.ts';
-import { expire } from './overdue.ts';
+import type { AddressOf } from './kit.ts';
+import { hasGap } from './lots.ts';
+import { outcomeOf } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
 import { emptyStock } from './protocol.ts';
-import type { Message, Place, SkuEvent, SourcePolicy, Stock } from './protocol.ts';
+import type { Message, SkuEvent, SourcePolicy, Stock } from './protocol.ts';
 import type { Retention } from './retention.ts';
-import { signLater } from './sign-later.ts';
 import { known } from './stock.ts';
 
 export interface SkuPorts {
@@ -38,94 +34,56 @@ export interface SkuPorts {
 
 export type SkuMachine = ReturnType<typeof createSkuMachine>;
 
+/** An event at work. */
+interface Step { context: Stock; event: SkuEvent; outcome?: Outcome; to?: StateName; error?: unknown }
+
 /** @param ports pure functions and settings; the machine itself performs nothing */
 export function createSkuMachine(ports: SkuPorts) {
-  const { gapMs } = ports;
-  const askMs = ports.askMs === undefined ? undefined : Math.min(ports.askMs, gapMs);
-  let asked: Stock | undefined;
-  let found: StateName | undefined;
-  return setup({
+  let step: Step | undefined;
+  /** Every transition asks where the event leads, and the one that is taken what it makes: worked out once. */
+  const work = (context: Stock, event: SkuEvent): Step => {
+    if (step?.context === context && step.event === event) return step;
+    step = { context, event };
+    try {
+      step.outcome = outcomeOf(context, event, ports);
+      step.to = stateOf(step.outcome.stock);
+    } catch (error) {
+      step.error = error;
+    }
+    return step;
+  };
+  const sku = setup({
     types: { context: {} as Stock, events: {} as SkuEvent },
     actions: { publish: (_, _params: Message) => {} },
-    guards: {
-      // Asked once for each other state, of the same context.
-      is: ({ context }, name: StateName) => {
-        if (asked !== context) [asked, found] = [context, stateOf(context)];
-        return found === name;
-      },
-    },
-  }).createMachine({
+    guards: { leadsTo: ({ context, event }, name: StateName) => (work(context, event).to ?? name) === name },
+  });
+  const ask = sku.enqueueActions(({ context, event, enqueue }) => {
+    const { outcome, error } = work(context, event);
+    // Not by a guard, of which XState would tell in words of its own.
+    if (!outcome) throw error;
+    for (const each of outcome.asks) {
+      if ('say' in each) enqueue({ type: 'publish', params: each.say });
+      else if (each.afterMs === undefined) enqueue(cancel(each.timer));
+      else enqueue(raise(each.event, { id: each.timer, delay: each.afterMs }));
+    }
+  });
+  const become = sku.assign(({ context, event }) => replacing(context, work(context, event).outcome!.stock));
+  /** Whatever is heard leads on to what the context says then; a state that stays is neither left nor entered. */
+  const hearing = (here: StateName) => {
+    const leadingTo = (params: StateName) => ({ guard: { type: 'leadsTo' as const, params }, actions: [ask, become] });
+    const moves = [leadingTo(here), ...names.filter(name => name !== here).map(target => ({ ...leadingTo(target), target }))];
+    return { on: { 'facts': moves, 'flush.due': moves, 'open.due': moves, 'exposure.due': moves, 'gap.due': moves } };
+  };
+  return sku.createMachine({
     id: 'sku',
     context: emptyStock(''),
     initial: 'unknown',
-    on: {
-      // As one after the other: the state that follows is told by what is known at the end.
-      facts: {
-        actions: enqueueActions(({ context, event: { told }, enqueue }) => {
-          const { sign, signed } = signLater(ports.sign);
-          const later = { ...ports, sign };
-          let stock = context;
-          for (const { fact, place } of told) {
-            // An answer names the signature of what it answers.
-            if (fact.type === 'write.answered') stock = signed(stock);
-            const { stock: after, says = [], gap, wakeAfterMs, rest, watchAfterMs, unwatch, exposeAfterMs, unexpose } = learn(stock, fact, place, later);
-            stock = after;
-            for (const params of says) enqueue({ type: 'publish', params });
-            if (gap?.open) enqueue(raise(gapDue(gap.location, place, askMs !== undefined), { id: gapTimer(gap.location), delay: askMs ?? gapMs }));
-            else if (gap) enqueue(cancel(gapTimer(gap.location)));
-            if (wakeAfterMs !== undefined) enqueue(raise({ type: 'flush.due', place }, { id: 'flush', delay: wakeAfterMs }));
-            if (rest === true) enqueue(cancel('flush'));
-            if (watchAfterMs !== undefined) enqueue(raise({ type: 'open.due', place }, { id: 'open', delay: watchAfterMs }));
-            if (unwatch) enqueue(cancel('open'));
-            if (exposeAfterMs !== undefined) enqueue(raise({ type: 'exposure.due', place }, { id: 'exposure', delay: exposeAfterMs }));
-            if (unexpose) enqueue(cancel('exposure'));
-          }
-          enqueue(assign(replacing(context, signed(stock))));
-        }),
-      },
-      'flush.due': {
-        actions: enqueueActions(({ context, event: { place }, enqueue }) => {
-          const { stock, wakeAfterMs } = decide(context, place, ports.sign, ports.debounce, { flush: true });
-          enqueue(assign(replacing(context, stock)));
-          // A moment early by the journal's clock: late writes are waited for to the end.
-          if (wakeAfterMs !== undefined && isLate(stock, place)) enqueue(raise({ type: 'flush.due', place }, { id: 'flush', delay: wakeAfterMs }));
-        }),
-      },
-      'open.due': {
-        actions: enqueueActions(({ context, event: { place }, enqueue }) => {
-          const { stock, says, watchAfterMs } = expire(context, place, ports.openMaxMs ?? Infinity);
-          enqueue(assign(replacing(context, stock)));
-          for (const params of says) enqueue({ type: 'publish', params });
-          if (watchAfterMs !== undefined && watchAfterMs < Infinity) enqueue(raise({ type: 'open.due', place }, { id: 'open', delay: watchAfterMs }));
-        }),
-      },
-      'exposure.due': {
-        actions: enqueueActions(({ context, event: { place }, enqueue }) => {
-          const { stock, says = [], exposeAfterMs } = lookedAt(context, place, ports);
-          enqueue(assign(replacing(context, stock)));
-          for (const params of says) enqueue({ type: 'publish', params });
-          if (exposeAfterMs !== undefined) enqueue(raise({ type: 'exposure.due', place }, { id: 'exposure', delay: exposeAfterMs }));
-        }),
-      },
-      'gap.due': {
-        actions: enqueueActions(({ context, event: { place, location = '', ask }, enqueue }) => {
-          if (ask && askMs !== undefined) {
-            enqueue({ type: 'publish', params: askFor(context, location, place.at - askMs, ports.sources) });
-            enqueue(raise(gapDue(location, place), { id: gapTimer(location), delay: gapMs - askMs }));
-            return;
-          }
-          enqueue({ type: 'publish', params: gapTask(context, location, place, ports.sources) });
-          const lot = lotAt(context, location);
-          enqueue(assign(withLot(context, location, { ...lot, gapTold: lot.position })));
-        }),
-      },
-    },
     states: {
-      unknown: elsewhere('unknown'),
-      suspended: elsewhere('suspended'),
-      debouncing: elsewhere('debouncing'),
-      writing: elsewhere('writing'),
-      settled: elsewhere('settled'),
+      unknown: hearing('unknown'),
+      suspended: hearing('suspended'),
+      debouncing: hearing('debouncing'),
+      writing: hearing('writing'),
+      settled: hearing('settled'),
     },
   });
 }
@@ -133,7 +91,7 @@ export function createSkuMachine(ports: SkuPorts) {
 const names = ['unknown', 'suspended', 'debouncing', 'writing', 'settled'] as const;
 type StateName = typeof names[number];
 
-/** The state is what the context says; a machine that stays where it is leaves and enters nothing. */
+/** The state is what the context says. */
 function stateOf(stock: Stock): StateName {
   if (known(stock) === undefined) return 'unknown';
   if (hasGap(stock)) return 'suspended';
@@ -141,21 +99,9 @@ function stateOf(stock: Stock): StateName {
   return Object.values(stock.outlets).some(o => o.intent && o.proof?.version !== o.intent.version) ? 'writing' : 'settled';
 }
 
-function elsewhere(here: StateName) {
-  return { always: names.filter(name => name !== here).map(name => ({ guard: { type: 'is' as const, params: name }, target: name })) };
-}
-
 /** Assigning keeps what is not named: what is gone must be. */
 function replacing(before: Stock, after: Stock): Stock {
   let next: Record<string, unknown> | undefined;
   for (const key in before) if (!(key in after)) (next ??= { ...after })[key] = undefined;
   return (next ?? after) as Stock;
-}
-
-function gapDue(location: string, place: Place, ask = false): Extract<SkuEvent, { type: 'gap.due' }> {
-  return { type: 'gap.due', place, ...(location !== '' && { location }), ...(ask && { ask }) };
-}
-
-function gapTimer(location: string): string {
-  return location === '' ? 'gap' : `gap@${location}`;
 }
