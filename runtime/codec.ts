@@ -73,21 +73,46 @@ export function journalHeaders({ id, cause, correlation }: Envelope): MsgHdrs {
  * ten times as long, most of it to check what is a constant here.
  */
 export function headerBlock(): MsgHdrs {
-  const fields = new Map<string, string>();
-  return {
-    set: (name: string, value: string) => {
-      if (/[\r\n]/.test(value)) throw new TypeError(`header ${name}: ${JSON.stringify(value)} has a line break`);
-      fields.set(name, value);
-    },
-    get: (name: string) => fields.get(name) ?? '',
-    [Symbol.iterator]: () => Array.from(fields, ([name, value]) => [name, [value]])[Symbol.iterator](),
-    encode: () => {
-      let lines = '';
-      for (const [name, value] of fields) lines += `${name}: ${value}\r\n`;
-      return Buffer.from(`NATS/1.0\r\n${lines}\r\n`);
-    },
-  } as unknown as MsgHdrs;
+  return new HeaderBlock() as unknown as MsgHdrs;
 }
+
+const version = 'NATS/1.0';
+
+class HeaderBlock implements Iterable<[string, string[]]> {
+  /** As they are sent, each behind a line break. */
+  #lines = '';
+
+  set(name: string, value: string): void {
+    if (lineBreak.test(value)) throw new TypeError(`header ${name}: ${JSON.stringify(value)} has a line break`);
+    const line = `\r\n${name}: ${value}`;
+    const former = this.#lineOf(name);
+    this.#lines = former === undefined ? this.#lines + line : this.#lines.replace(former, () => line);
+  }
+
+  get(name: string): string {
+    return this.#lineOf(name)?.slice(`\r\n${name}: `.length) ?? '';
+  }
+
+  *[Symbol.iterator](): Generator<[string, string[]]> {
+    for (const line of this.#lines.split('\r\n').slice(1)) {
+      const end = line.indexOf(': ');
+      yield [line.slice(0, end), [line.slice(end + 2)]];
+    }
+  }
+
+  encode(): Uint8Array {
+    return Buffer.from(`${version}${this.#lines}\r\n\r\n`);
+  }
+
+  #lineOf(name: string): string | undefined {
+    const start = this.#lines.indexOf(`\r\n${name}: `);
+    if (start === -1) return undefined;
+    const end = this.#lines.indexOf('\r\n', start + 2);
+    return this.#lines.slice(start, end === -1 ? undefined : end);
+  }
+}
+
+const lineBreak = /[\r\n]/;
 
 /** Line breaks end a header, spaces at its ends are cut off, halves of characters are lost: `%` and four digits each. */
 function headerText(text: string): string {

@@ -56,10 +56,10 @@ export class Pace {
 
   #run(turn: () => Promise<void>): void {
     this.#working += 1;
-    void turn().finally(() => this.#ended());
+    void turn().then(this.#ended);
   }
 
-  #ended(): void {
+  readonly #ended = (): void => {
     this.#working -= 1;
     const next = this.#waiting[this.#head];
     if (!next) return;
@@ -72,5 +72,5 @@ export class Pace {
       this.#head = 0;
     }
     this.#run(next);
-  }
+  };
 }

@@ -66,7 +66,9 @@ export class Partition<C> {
   #open: Tracked[] = [];
   #head = 0;
   readonly #due: Due;
-  readonly #turns = new Set<Promise<void>>();
+  /** Turns in work. */
+  #working = 0;
+  #idle: (() => void) | undefined;
   readonly #stop = new AbortController();
   readonly #checkpoint: Checkpoint;
   #seat: Seat | undefined;
@@ -119,7 +121,7 @@ export class Partition<C> {
     this.#leaveRounds();
     this.#resume?.();
     await this.#seat?.leave();
-    while (this.#turns.size > 0) await Promise.all(this.#turns);
+    while (this.#working > 0) await new Promise<void>(resolve => { this.#idle = resolve; });
     this.#ports.pace.applied(this.lag);
     await this.#writing;
     await this.#writeCheckpoint();
@@ -137,7 +139,7 @@ export class Partition<C> {
       slot.queue.push(tracked);
       if (!slot.busy) this.#run(slot);
     } else {
-      void this.#begin(this.#stray(message).then(() => this.#advance([tracked])));
+      void this.#begin(async () => { await this.#stray(message); this.#advance([tracked]); });
     }
     if (this.lag > maxOpen) return new Promise(resolve => { this.#resume = resolve; });
   }
@@ -175,19 +177,23 @@ export class Partition<C> {
 
   #run(slot: Hosted<C>): void {
     slot.busy = true;
-    this.#ports.pace.begin(() => this.#begin(this.#turn(slot)));
+    this.#ports.pace.begin(() => this.#begin(() => this.#turn(slot)));
   }
 
   /** @returns never rejects */
-  #begin(work: Promise<void>): Promise<void> {
-    const turn: Promise<void> = work.catch((error: unknown) => {
+  async #begin(work: () => Promise<void>): Promise<void> {
+    this.#working += 1;
+    try {
+      await work();
+    } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#ports.log.error({ err: error, partition: this.number }, 'turn failed, giving the partition up');
       this.#stop.abort();
       this.#ports.onLost((error as Error).message);
-    }).finally(() => this.#turns.delete(turn));
-    this.#turns.add(turn);
-    return turn;
+    } finally {
+      this.#working -= 1;
+      if (this.#working === 0) this.#idle?.();
+    }
   }
 
   async #turn(slot: Hosted<C>): Promise<void> {

@@ -1,7 +1,7 @@
 /** Job signatures: who decided what, where in the journal, as one short readable name. */
 import { hash } from 'node:crypto';
 
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+const alphabet = Buffer.from('0123456789ABCDEFGHJKMNPQRSTVWXYZ');
 
 /** Crockford base32 of the first 15 bytes of a SHA-256: 24 characters, no look-alikes. */
 export function digest(...parts: readonly (string | number)[]): string {
@@ -11,8 +11,10 @@ export function digest(...parts: readonly (string | number)[]): string {
   for (let i = 0; i < 15; i += 5) {
     const high = bytes.readUInt32BE(i);
     const low = bytes[i + 4]!;
-    text += alphabet[high >>> 27]! + alphabet[(high >>> 22) & 31]! + alphabet[(high >>> 17) & 31]! + alphabet[(high >>> 12) & 31]!
-      + alphabet[(high >>> 7) & 31]! + alphabet[(high >>> 2) & 31]! + alphabet[((high & 3) << 3) | (low >>> 5)]! + alphabet[low & 31]!;
+    text += String.fromCharCode(
+      alphabet[high >>> 27]!, alphabet[(high >>> 22) & 31]!, alphabet[(high >>> 17) & 31]!, alphabet[(high >>> 12) & 31]!,
+      alphabet[(high >>> 7) & 31]!, alphabet[(high >>> 2) & 31]!, alphabet[((high & 3) << 3) | (low >>> 5)]!, alphabet[low & 31]!,
+    );
   }
   return text;
 }

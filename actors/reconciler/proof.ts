@@ -95,8 +95,10 @@ export function newPair(sku: string, outlet: Outlet): Pair {
 
 /** Takes note of a SKU's record, in place: there are as many pairs as listings. */
 export function noteRecord(pair: Pair, outlet: Outlet): void {
-  if (!isSameListing(pair.linked, outlet.listing)) {
-    pair.linked = outlet.listing;
+  const former = pair.linked;
+  // Of what says the same, one object is kept.
+  pair.linked = outlet.listing;
+  if (!isSameListing(former, outlet.listing)) {
     pair.listing = { id: outlet.listing.id, sku: pair.sku, fields: outlet.listing.fields };
     // What was read there says nothing of it.
     pair.reading = undefined;
@@ -173,12 +175,20 @@ export function isProven(pair: Pair): boolean {
 export function noteWrite(pair: Pair, quantity: number, now: number, until = now, restMs = Infinity): void {
   const { provenQuantity, reading } = pair;
   const sent = pair.sent.every(write => write.until + restMs <= now) ? pair.sent.slice(-1) : pair.sent;
-  // As many places as numbers: one that grows keeps room for seventeen.
-  const over = [...new Set([provenQuantity, reading?.quantity, ...sent.map(write => write.quantity)])].filter(shown => shown !== undefined).slice();
   pair.writtenAt = now;
   pair.firm = undefined;
-  pair.sent = [...sent, { quantity, until, over }].slice(-sentMax);
+  pair.sent = [...sent.length === sentMax ? sent.slice(1) : sent, { quantity, until, over: shownBefore(provenQuantity, reading?.quantity, sent) }];
   pair.reading = undefined;
+}
+
+function shownBefore(proven: number | undefined, read: number | undefined, sent: Pair['sent']): number[] {
+  const all: number[] = [];
+  const note = (shown: number | undefined): void => { if (shown !== undefined && !all.includes(shown)) all.push(shown); };
+  note(proven);
+  note(read);
+  for (const write of sent) note(write.quantity);
+  // As many places as numbers: one that has grown keeps room for seventeen.
+  return all.slice();
 }
 
 /**

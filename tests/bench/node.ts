@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { configSchema } from '../../config/config.ts';
 import { underParent } from '../../deploy/demo/child.ts';
 import { startNode } from '../../deploy/node.ts';
-import { BenchChannel } from './channel.ts';
+import { Arrivals, BenchChannel } from './channel.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -41,12 +41,12 @@ parent.onMessage(({ type }) => {
     case 'heap':
       return parent.tell({ type, bytes: channel.without(inUse) });
     case 'watch':
-      channel.arrivals = [];
+      channel.arrivals = new Arrivals();
       return parent.tell({ type });
     case 'arrivals': {
       const { arrivals } = channel;
       channel.arrivals = undefined;
-      return parent.tell({ type, arrivals });
+      return parent.tell({ type, arrivals: arrivals?.all() });
     }
   }
 });
