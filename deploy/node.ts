@@ -10,13 +10,14 @@ import { loadLimits, withOwn } from '../config/limits.ts';
 import type { Limits } from '../config/limits.ts';
 import { loadMapping } from '../config/sources.ts';
 import { AccountOwner } from '../runtime/account.ts';
+import { Answers } from '../runtime/answers.ts';
 import { BrokerClock } from '../runtime/clock.ts';
 import { encodeJournal, journalHeaders } from '../runtime/codec.ts';
 import { DeadKeeper } from '../runtime/dead/keeper.ts';
 import { Feed } from '../runtime/feed.ts';
 import { serveInspection } from '../runtime/inspect.ts';
 import type { MarkStore } from '../runtime/loss/marks.ts';
-import { Membership } from '../runtime/membership.ts';
+import { Membership, factsRead } from '../runtime/membership.ts';
 import { ModeKeeper } from '../runtime/mode-keeper.ts';
 import { Pace } from '../runtime/pace.ts';
 import { checkpointEveryMs, Partition } from '../runtime/partition.ts';
@@ -161,6 +162,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
   const traces = config.traces && new Traces({ nc, log, node: id, version, settings: config.traces });
   const prices = config.prices === undefined ? undefined : new Prices(config.prices, log);
   const owners = new Map<string, AccountOwner>();
+  const answers = new Answers({ publisher, mayJoin: () => membership.allRead(factsRead) });
   const live = new Reloads(config, { node: id, nc, log, reread: parts.reread, renew: unit => placement.renew(unit) });
   const accountUnits = config.accounts.map((each): Unit => {
     const { account, channel, baseUrl, credentials, settings, stage } = each;
@@ -175,7 +177,7 @@ export async function startNode(config: Config, log: Logger, parts: NodeParts = 
         const { rule, limits } = live.account(account);
         const { reconcile, channels, governor, promises } = live.config;
         const owner = new AccountOwner({
-          account, node: id, adapter, nc, publisher, records, tap, membership, log,
+          account, node: id, adapter, nc, publisher, records, tap, answers, membership, log,
           loss: guard.known,
           now: () => clock.now(),
           rule: ruleOf(rule),

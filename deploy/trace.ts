@@ -7,7 +7,8 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from 'nats';
 import type { Exchange } from '../actors/channel/adapter.ts';
 import { lotsOf } from '../actors/sku/lots.ts';
-import type { Intent, Rule, SkuFact, Stock } from '../actors/sku/protocol.ts';
+import { eachOf } from '../actors/sku/protocol.ts';
+import type { Intent, OneFact, Rule, SkuFact, Stock } from '../actors/sku/protocol.ts';
 import { known } from '../actors/sku/stock.ts';
 import type { ActorRecord } from '../runtime/actor.ts';
 import { decode } from '../runtime/codec.ts';
@@ -178,7 +179,10 @@ function inputsOf(stock: Stock): Inputs {
 
 /** Answers, readings and proof belong to what was intended when they came. */
 function takeIn(newest: ReadonlyMap<string, Decided>, { seq, at, body }: Incoming, after: ActorRecord<Stock>): void {
-  const fact = body as SkuFact;
+  for (const fact of eachOf(body as SkuFact)) takeOne(newest, fact, { seq, at }, after);
+}
+
+function takeOne(newest: ReadonlyMap<string, Decided>, fact: OneFact, { seq, at }: Pick<Incoming, 'seq' | 'at'>, after: ActorRecord<Stock>): void {
   if (fact.type !== 'write.answered' && fact.type !== 'observed') return;
   const of = newest.get(fact.account);
   if (!of) return;

@@ -27,9 +27,13 @@ const believeAfterMs = 250;
 
 /**
  * A member's key. `run` tells a process from another of the same name, `since` which is the younger: when the broker
- * first heard of it, 0 until it knows. `takes`: it can be given units.
+ * first heard of it, 0 until it knows. `takes`: it can be given units. `reads`: the newest facts that it reads, 1 where
+ * it does not say.
  */
-interface Member { node: string; run: string; since: number; pid: number; takes: boolean }
+interface Member { node: string; run: string; since: number; pid: number; takes: boolean; reads?: number }
+
+/** Facts that this version reads: 1 are the first, with 2 came `writes.applied`. What an older node does not read is not written. */
+export const factsRead = 2;
 
 interface Heard extends Member {
   /** Monotonic ms. */
@@ -152,6 +156,12 @@ export class Membership {
     return this.#takes && performance.now() >= this.#steadyFrom + believeAfterMs;
   }
 
+  /** True while every live node reads these facts, this one included. */
+  allRead(facts: number): boolean {
+    for (const member of this.#heard.values()) if ((member.reads ?? 1) < facts && this.#alive(member)) return false;
+    return this.#heard.has(this.node);
+  }
+
   get #takes(): boolean {
     return this.steady && !this.#leaving;
   }
@@ -168,7 +178,7 @@ export class Membership {
 
   async #renew(): Promise<void> {
     const sentAt = this.#sentAt = performance.now();
-    const member: Member = { node: this.node, run: this.run, since: this.#since, pid: process.pid, takes: this.#takes };
+    const member: Member = { node: this.node, run: this.run, since: this.#since, pid: process.pid, takes: this.#takes, reads: factsRead };
     try {
       await this.#ports.publisher.publish(memberSubject(this.node), encodeJson(member));
       this.#renewedAt = Math.max(this.#renewedAt, sentAt);

@@ -16,7 +16,7 @@ import { heardFrom, tellKits, useFor } from './parts.ts';
 import { ended, watch } from './overdue.ts';
 import type { Watched } from './overdue.ts';
 import { comparePositions } from './position.ts';
-import type { KitFact, Message, Place, SkuFact, Stock, StockFact } from './protocol.ts';
+import type { KitFact, Message, OneFact, Place, SkuFact, Stock, StockFact } from './protocol.ts';
 import { defaultRetention, putAway } from './retention.ts';
 import { isForeign, restore, takeSource } from './stock.ts';
 
@@ -30,19 +30,19 @@ export interface Learnt extends Decision, Watched {
 }
 
 /** Folds one fact in and decides what follows from it. */
-export function learn(before: Stock, fact: SkuFact, place: Place, ports: SkuPorts): Learnt {
+export function learn(before: Stock, fact: OneFact, place: Place, ports: SkuPorts): Learnt {
   const { retention = defaultRetention } = ports;
   const stock = putAway(before, place.at, retention);
   const learnt = mayExpose(stock, fact, ports) ? exposing(stock, fact, place, ports, from => folded(from, fact, place, ports)) : folded(stock, fact, place, ports);
   return ports.openMaxMs === undefined || !mayReserve(fact) ? learnt : watching(learnt, place, ports.openMaxMs);
 }
 
-function folded(stock: Stock, fact: SkuFact, place: Place, ports: SkuPorts): Learnt {
+function folded(stock: Stock, fact: OneFact, place: Place, ports: SkuPorts): Learnt {
   const taken = take(stock, fact, place, ports);
   return taken.stock.kit || taken.stock.kits ? talk(stock, taken, fact, place, ports) : taken;
 }
 
-function take(stock: Stock, fact: SkuFact, place: Place, ports: SkuPorts): Learnt {
+function take(stock: Stock, fact: OneFact, place: Place, ports: SkuPorts): Learnt {
   const { sign, debounce, addressOf = nowhere } = ports;
   switch (fact.type) {
     case 'stock.counted':

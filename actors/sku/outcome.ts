@@ -6,6 +6,7 @@ import { askFor, gapTask } from './letters.ts';
 import { lotAt, withLot } from './lots.ts';
 import type { SkuPorts } from './machine.ts';
 import { expire } from './overdue.ts';
+import { eachOf } from './protocol.ts';
 import type { Message, Place, SkuEvent, Stock } from './protocol.ts';
 import { signLater } from './sign-later.ts';
 
@@ -52,7 +53,7 @@ function told(before: Stock, { told: facts }: SkuEvent & { type: 'facts' }, port
   const later = { ...ports, sign };
   const asks: Ask[] = [];
   let stock = before;
-  for (const { fact, place } of facts) {
+  for (const { fact, place } of facts.flatMap(({ fact, place }) => eachOf(fact).map(one => ({ fact: one, place })))) {
     // An answer names the signature of what it answers.
     if (fact.type === 'write.answered') stock = signed(stock);
     const { stock: after, says, gap, wakeAfterMs, rest, watchAfterMs, unwatch, exposeAfterMs, unexpose } = learn(stock, fact, place, later);

@@ -137,6 +137,9 @@ export type ListingFact =
   /** `version` counts the rules that people set for this SKU and account, from 1; older ones than known are ignored. */
   | { type: 'rule.set'; account: string; rule: Rule; version?: number; by?: string };
 
+/** A write that a channel has applied, which proves it. */
+export interface AppliedWrite { account: string; signature: string; quantity: number; sold?: number; tag?: string }
+
 export type ChannelFact =
   /** What became of the write with this signature. `applied` is proof, `accepted` and `ambiguous` are not. */
   | {
@@ -156,6 +159,8 @@ export type ChannelFact =
     /** The vendor's version that it made. */
     tag?: string;
   }
+  /** Writes of several channels that were applied, told together: as one after the other, in one place. */
+  | { type: 'writes.applied'; answers: readonly AppliedWrite[] }
   /**
    * The reconciler's judgement of a reading against the intent of that version: `equal` proves it, `drift` asks for
    * a repair under the finding's id.
@@ -190,6 +195,14 @@ export type ShipAsked = { type: 'ship.asked'; line: string };
 export type TimerFact = { type: 'timer.due'; id: string; at: number };
 
 export type SkuFact = StockFact | RestoredFact | KitFact | KitTalk | OrderFact | ListingFact | ChannelFact | ExposureTold | TimerFact;
+
+/** What happens to a SKU, one at a time. */
+export type OneFact = Exclude<SkuFact, { type: 'writes.applied' }>;
+
+/** One after the other, what is told together. */
+export function eachOf(fact: SkuFact): readonly OneFact[] {
+  return fact.type === 'writes.applied' ? fact.answers.map(answer => ({ type: 'write.answered', outcome: 'applied', ...answer })) : [fact];
+}
 
 /** Where a fact stands in the SKU's journal. */
 export interface Place {

@@ -20,6 +20,7 @@ export function factText(fact: SkuFact | RuntimeFact | undefined): Told {
       const why = code === undefined && message === undefined ? '' : ` (${[code, message].filter(part => part !== undefined).join(': ')})`;
       return { kind: 'write', account, text: `${outcome} ${quantity}${why}`, ...(outcome === 'applied' ? { mood: 'good' } : outcome === 'refused' || outcome === 'ambiguous' ? { mood: 'bad' } : {}) };
     }
+    case 'writes.applied': return { kind: 'write', text: `applied ${fact.answers.map(({ account, quantity }) => `${quantity} at ${account}`).join(', ')}`, mood: 'good' };
     case 'observed': return {
       kind: 'read', account: fact.account,
       text: fact.verdict === 'equal' ? `shows ${fact.quantity}: proven` : `shows ${fact.quantity}: drift${fact.finding === undefined ? '' : ` ${fact.finding}`}`,

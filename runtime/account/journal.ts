@@ -6,14 +6,15 @@ import type { Logger } from 'pino';
 import type { Exchange } from '../../actors/channel/adapter.ts';
 import type { Job } from '../../actors/channel/pending.ts';
 import type { Resolution } from '../../actors/reconciler/dead-letters.ts';
-import type { SkuFact } from '../../actors/sku/protocol.ts';
+import type { AppliedWrite, SkuFact } from '../../actors/sku/protocol.ts';
 import type { PublishEffect } from '../actor.ts';
+import type { Answers } from '../answers.ts';
 import { encodeJournal, journalHeaders } from '../codec.ts';
 import type { Envelope } from '../codec.ts';
 import { lastMessage } from '../last-message.ts';
 import { perform } from '../perform.ts';
 import { PublishError } from '../publisher.ts';
-import type { Publisher } from '../publisher.ts';
+import type { Ack, Publisher } from '../publisher.ts';
 import { attemptSubject, callSubject, controlSubject, skuSubject, streams, subjectOf } from '../subjects.ts';
 
 /** A failure that people are told of. */
@@ -46,19 +47,22 @@ export class AccountJournal {
   readonly #account: string;
   readonly #node: string;
   readonly #publisher: Publisher;
+  readonly #answers: Answers | undefined;
   readonly #log: Logger;
   /** Told so far: several may come in one millisecond. */
   #controls = 0;
-  readonly #underway = new Set<Promise<void>>();
+  #underway = 0;
+  #idle: (() => void) | undefined;
   /** What is told of one thing in turn, by subject: the last of it. Else that it is over overtakes that it is so. */
   readonly #turns = new Map<string, Promise<void>>();
   readonly #stopped = Promise.withResolvers<void>();
   #isStopped = false;
 
-  constructor({ account, node, publisher, log }: { account: string; node: string; publisher: Publisher; log: Logger }) {
+  constructor({ account, node, publisher, answers, log }: { account: string; node: string; publisher: Publisher; answers?: Answers; log: Logger }) {
     this.#account = account;
     this.#node = node;
     this.#publisher = publisher;
+    this.#answers = answers;
     this.#log = log;
   }
 
@@ -70,7 +74,7 @@ export class AccountJournal {
 
   /** Resolves when nothing is on its way any more. */
   async settled(): Promise<void> {
-    while (this.#underway.size > 0) await Promise.allSettled(this.#underway);
+    while (this.#underway > 0) await new Promise<void>(resolve => { this.#idle = resolve; });
   }
 
   /**
@@ -81,18 +85,23 @@ export class AccountJournal {
    * @throws {RangeError} for a SKU that has no token
    */
   async fact(sku: string, id: string, fact: SkuFact, correlation?: string): Promise<number> {
-    const subject = skuSubject(sku);
-    const { seq } = await this.#untilStored(id, () => this.#publisher.publish(subject, encodeJournal(fact), journalHeaders({ id, ...(correlation !== undefined && { correlation }) })));
-    return seq;
+    return (await this.#untilStored(id, () => this.#send(sku, id, fact, correlation))).seq;
   }
 
   /**
    * As `fact`, for who does not wait: the next owner finds the intent unproven and goes on from there.
    *
-   * @param onStored told of its sequence
+   * @param onStored told of its place
    */
-  tell(sku: string, id: string, fact: SkuFact, correlation?: string, onStored?: (seq: number) => void): void {
-    this.#inBackground(this.fact(sku, id, fact, correlation).then(onStored));
+  tell(sku: string, id: string, fact: SkuFact, correlation?: string, onStored?: (ack: Ack) => void): void {
+    this.#inBackground(this.#untilStored(id, () => this.#send(sku, id, fact, correlation), onStored));
+  }
+
+  /** As `tell`, of a write that the channel has applied: with what other channels answered of the SKU. */
+  applied(sku: string, id: string, answer: AppliedWrite, correlation: string, onStored: (ack: Ack) => void): void {
+    const answers = this.#answers;
+    if (!answers) return this.tell(sku, id, { type: 'write.answered', outcome: 'applied', ...answer }, correlation, onStored);
+    this.#inBackground(this.#untilStored(id, () => answers.applied(sku, id, answer, correlation), onStored));
   }
 
   /** As `tell`, behind whatever else is told the SKU so: the last word counts. */
@@ -194,10 +203,16 @@ export class AccountJournal {
     return { id, resolved };
   }
 
-  async #untilStored<T>(id: string, send: () => Promise<T>): Promise<T> {
+  async #send(sku: string, id: string, fact: SkuFact, correlation: string | undefined): Promise<Ack> {
+    return this.#publisher.publish(skuSubject(sku), encodeJournal(fact), journalHeaders({ id, ...(correlation !== undefined && { correlation }) }));
+  }
+
+  async #untilStored<T>(id: string, send: () => Promise<T>, onStored?: (stored: T) => void): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await send();
+        const stored = await send();
+        onStored?.(stored);
+        return stored;
       } catch (error) {
         if (!(error instanceof PublishError)) throw error;
         if (this.#isStopped) throw new Error(`${this.#account} was given up before ${id} was journaled`, { cause: error });
@@ -210,10 +225,16 @@ export class AccountJournal {
   }
 
   #inBackground(work: Promise<unknown>): void {
-    const settled = work.then(() => undefined, (error: unknown) => this.#log.error({ err: error, account: this.#account }, 'could not be journaled'))
-      .finally(() => this.#underway.delete(settled));
-    this.#underway.add(settled);
+    this.#underway += 1;
+    void work.then(this.#ended, (error: unknown) => {
+      this.#log.error({ err: error, account: this.#account }, 'could not be journaled');
+      this.#ended();
+    });
   }
+
+  readonly #ended = (): void => {
+    if (--this.#underway === 0) this.#idle?.();
+  };
 }
 
 function wentWell({ kind }: { kind?: string }): boolean {

@@ -12,6 +12,7 @@ import type { Promises } from '../../actors/reconciler/progress.ts';
 import type { ProofFigures } from '../../actors/reconciler/proof-budget.ts';
 import type { ProofAges, Watching } from '../../actors/reconciler/risk.ts';
 import type { Rule } from '../../actors/sku/protocol.ts';
+import type { Answers } from '../answers.ts';
 import type { Findings } from '../findings.ts';
 import type { Membership } from '../membership.ts';
 import type { Publisher } from '../publisher.ts';
@@ -73,6 +74,8 @@ export interface AccountPorts {
   publisher: Publisher;
   records: Records;
   tap: Tap;
+  /** Of the node, whose accounts' answers are told together; each is told alone where absent. */
+  answers?: Answers;
   membership: Pick<Membership, 'leased'>;
   log: Logger;
   /** The last time that the broker lost what it had acknowledged. */

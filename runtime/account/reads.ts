@@ -256,7 +256,7 @@ export class Reads {
     pair.provenBy = 'read';
     findings.onEqual(pair, quantity, endedAt);
     if (!isProven(pair)) {
-      journal.tell(sku, `ob:${account}:${sku}:${version}:eq`, { type: 'observed', account, version, quantity, verdict: 'equal' }, undefined, seq => { if (job?.version === version) job.told = seq; });
+      journal.tell(sku, `ob:${account}:${sku}:${version}:eq`, { type: 'observed', account, version, quantity, verdict: 'equal' }, undefined, ({ seq }) => { if (job?.version === version) job.told = seq; });
     }
     if (job) pending.rest(job, endedAt);
   }

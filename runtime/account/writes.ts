@@ -226,8 +226,11 @@ export class Writes {
   answer(job: Job, outcome: 'applied' | 'accepted' | 'ambiguous' | 'refused', quantity: number, rest: { until?: number; code?: string; message?: string; tag?: string; sold?: number } = {}): void {
     const { ports: { account }, pairs, journal } = this.#desk;
     const { sku, signature, version, attempts, correlation } = job;
-    const onStored = outcome === 'applied' ? (seq: number): void => { job.told = seq; } : undefined;
-    journal.tell(sku, `wa:${keyOf(job)}:${outcome}:${attempts}${pairs.get(sku)?.cell ? `:${version}` : ''}`, { type: 'write.answered', account, signature, outcome, quantity, ...rest }, correlation, onStored);
+    const onStored = ({ seq }: { seq: number }): void => { job.told = seq; };
+    const { cell } = pairs.get(sku) ?? {};
+    // In escrow each answer has a place of its own: it moves units between channels.
+    if (outcome === 'applied' && !cell) return journal.applied(sku, `wa:${keyOf(job)}:applied:${attempts}`, { account, signature, quantity, ...rest }, correlation, onStored);
+    journal.tell(sku, `wa:${keyOf(job)}:${outcome}:${attempts}${cell ? `:${version}` : ''}`, { type: 'write.answered', account, signature, outcome, quantity, ...rest }, correlation, outcome === 'applied' ? onStored : undefined);
   }
 }
 

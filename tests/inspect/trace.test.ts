@@ -3,6 +3,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Chain, Trace, TraceStep } from '../../deploy/trace.ts';
 import { configSchema } from '../../config/config.ts';
+import { historyOf } from '../../deploy/console/history.ts';
 import { startNode } from '../../deploy/node.ts';
 import { traceSku } from '../../deploy/trace.ts';
 import { encodeJournal, journalHeaders } from '../../runtime/codec.ts';
@@ -184,6 +185,20 @@ test.serial('a listing that was not the first of its call finds what was sent, t
   await attempt('B', second, 'c3', 1);
   const { chains: [chain] } = await traceSku(broker.nc, 'B', { last: 1 });
   t.deepEqual(chain!.steps.flatMap(step => (step.step === 'attempt' ? [step.exchanges.map(({ path }) => path)] : [])), [['/first'], []]);
+});
+
+test.serial('an answer that was told together with those of other channels stands in the chain of its own', async t => {
+  const broker = await alone(t);
+  await broker.tell('A', link('A'));
+  await broker.tell('A', { ...link('B'), account: 'other' });
+  await broker.js.publish('ingest.erp', JSON.stringify({ id: 'e1', sku: 'A', type: 'count', version: 1, quantity: 4 }));
+  const signature = await broker.signature('A');
+  const [mine, theirs] = [{ account: 'shop', signature, quantity: 4 }, { account: 'other', signature: 'of another', quantity: 9 }];
+  const seq = await broker.tell('A', { type: 'writes.applied', answers: [theirs, mine] });
+  const { chains: [chain] } = await traceSku(broker.nc, 'A', { signature });
+  t.like(chain!.steps.slice(3), [{ step: 'answer', seq, outcome: 'applied', quantity: 4 }, { step: 'proof', seq, quantity: 4, by: 'write' }]);
+  const moments = (await historyOf(broker.nc, 'A'))!.moments.filter(({ kind }) => kind === 'write');
+  t.deepEqual(moments.map(({ text, mood }) => [text, mood]), [['applied 9 at other, 4 at shop', 'good']]);
 });
 
 test.serial('a kit is led back over its part to the message that counted it, also when INGEST keeps that no more', async t => {

@@ -4,10 +4,11 @@ import type { ExecutionContext } from 'ava';
 import type { Msg, NatsConnection } from 'nats';
 import { BrokerClock } from '../../runtime/clock.ts';
 import { encodeJson } from '../../runtime/codec.ts';
-import { Membership } from '../../runtime/membership.ts';
+import { Membership, factsRead } from '../../runtime/membership.ts';
 import { Placement, ownerOf } from '../../runtime/placement.ts';
 import { PublishError } from '../../runtime/publisher.ts';
-import { partitionCount, skuPartition } from '../../runtime/subjects.ts';
+import { deletion } from '../../runtime/records.ts';
+import { memberSubject, partitionCount, skuPartition } from '../../runtime/subjects.ts';
 import { eventually, startBroker } from './broker.ts';
 import type { Broker } from './broker.ts';
 
@@ -99,6 +100,18 @@ test('a node that joins is given its share, one that leaves gives it back at onc
   await eventually('a has all again', () => a.held().length === 16);
   t.true(performance.now() - began < 1_500, 'without waiting until b is thought dead');
   t.deepEqual(work.doubled, []);
+});
+
+test('what an older node does not read is not written while it lives', async t => {
+  const broker = await startBroker(t);
+  const { membership } = await join(t, broker, new Work(), 'a');
+  t.true(membership.allRead(factsRead));
+  await broker.publisher.publish(memberSubject('old'), encodeJson({ node: 'old', run: 'x', since: 0, pid: 1, takes: false }));
+  await eventually('the older one is heard', () => membership.live.length === 2);
+  t.deepEqual([membership.allRead(1), membership.allRead(factsRead)], [true, false]);
+  await broker.publisher.publish(memberSubject('old'), new Uint8Array(), deletion());
+  await eventually('it is gone', () => membership.allRead(factsRead));
+  t.false(membership.allRead(factsRead + 1));
 });
 
 test('nodes that start together take each unit once: none takes what another would be given a moment later', async t => {

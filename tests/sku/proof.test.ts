@@ -27,6 +27,16 @@ test('an applied write proves its intent, of that quantity alone', t => {
   t.is(actor.tell(answer(actor, 'b', {})).state, 'settled');
 });
 
+test('answers that are told together are as many, one after the other: also of those that were overtaken', t => {
+  const { outcome: _outcome, type: _type, ...a } = answer(counted(), 'a', {});
+  const { outcome: _neither, type: _none, ...b } = answer(counted(), 'b', {});
+  const apart = counted().tell(answer(counted(), 'a', {}), answer(counted(), 'b', {}));
+  const together = counted().tell({ type: 'writes.applied', answers: [a, b] });
+  t.deepEqual([together.stock, together.state, together.record.due, together.published], [apart.stock, 'settled', apart.record.due, apart.published]);
+  const overtaken = counted().tell({ type: 'writes.applied', answers: [{ ...a, signature: 'of another' }, { ...b, quantity: 9 }, a] });
+  t.deepEqual([overtaken.outlet('a').proof?.quantity, overtaken.outlet('b').proof, overtaken.state], [10, undefined, 'writing']);
+});
+
 test('accepted, ambiguous and refused prove nothing and are kept until proof comes', t => {
   for (const outcome of ['accepted', 'ambiguous', 'refused'] as const) {
     const actor = counted();
