@@ -31,6 +31,8 @@ import { Reads } from './account/reads.ts';
 import { gated } from './account/gate.ts';
 import { Importing } from './account/importing.ts';
 import { named, Names } from './account/names.ts';
+import { Saving } from './account/saving.ts';
+import type { Mark } from './account/saving.ts';
 import { SecondMaster } from './account/second-master.ts';
 import { Shadow } from './account/shadow.ts';
 import { Stage } from './account/stage.ts';
@@ -47,9 +49,7 @@ import { PublishError } from './publisher.ts';
 import { channelRecord } from './subjects.ts';
 import type { TapSubscriber } from './tap.ts';
 
-const saveEveryMs = 1_000;
-/** Where nothing but looks at the channel came to be known, and there is rate to spare, ms. */
-const savePlainEveryMs = 5_000;
+const tidyEveryMs = 1_000;
 /** Hand-over does not wait longer for calls under way, ms; they end by their own deadline. */
 const releaseWithinMs = 1_000;
 /** A proof that was told shows in the record within; then it is looked for by a read, ms. */
@@ -90,16 +90,13 @@ export class AccountOwner implements Owned {
   #intake!: OrderIntake;
   #orders!: OrderPolling;
   #counts: AccountCounts = { ...noCounts };
-  /** What the record's age is told by, as last stored, and of that what is stored soon. */
-  #saved = { all: '', soon: '' };
-  #savedAt = -Infinity;
-  #saving: Promise<void> | undefined;
+  #saving!: Saving;
   #caughtUp = false;
   readonly #standing: Standing;
   #stopping = false;
   #wake: NodeJS.Timeout | undefined;
   #wakeAt = Infinity;
-  #saver: NodeJS.Timeout | undefined;
+  #tidier: NodeJS.Timeout | undefined;
 
   constructor(ports: AccountPorts) {
     this.#stage = new Stage({ ...ports, begin: ports.stage });
@@ -154,13 +151,13 @@ export class AccountOwner implements Owned {
       get conformance() { return conformance(); },
       proof: (now, fresh) => this.#watchman.proof(now, fresh),
       watched: () => [...this.#reads.sweep.watched],
-      // One that is under way may have begun before.
-      save: async () => { await this.#save(); await this.#save(); },
+      save: () => this.#saving.save(),
       wake: delayMs => this.#soon(delayMs),
       track: work => this.#track(work),
       nudge: hint => this.#nudge(hint),
       call: (limit, exchanges, work, withinMs) => this.#call(limit, exchanges, work, withinMs),
     };
+    this.#saving = new Saving({ ...this.#p, record: this.#record, mark: () => this.#mark(), now: () => this.#now(), isLow: now => desk.budget.isLow(now) });
     this.#cells = new Cells(desk);
     const { probe } = this.#p;
     this.#conformance = probe && new Conformance(desk, probe, () => this.#cells.judgeAll());
@@ -192,11 +189,11 @@ export class AccountOwner implements Owned {
     const marks = isWhole ? { cursor: left?.ordersCursor, completeThrough: left?.ordersCompleteThrough ?? 0 } : { cursor: undefined, completeThrough: 0 };
     this.#orders = new OrderPolling(desk, this.#intake, marks, () => this.#caughtUp && membership.leased);
     tap.subscribe(this.#tapped);
-    this.#saver = setInterval(() => {
+    this.#tidier = setInterval(() => {
       const now = Date.now();
       this.#pairs.settle(now);
-      if (this.#isToBeSaved(now)) void this.#save();
-    }, saveEveryMs);
+      this.#saving.look(now);
+    }, tidyEveryMs);
     this.#subscriptions.push(
       nc.subscribe(`inspect.channel.${account}`, { callback: (error, message) => {
         if (!error) message.respond(JSON.stringify(this.figures()));
@@ -217,7 +214,7 @@ export class AccountOwner implements Owned {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     clearTimeout(this.#wake);
     this.#standing.stop();
-    clearInterval(this.#saver);
+    clearInterval(this.#tidier);
     this.#orders.stop();
     await within(releaseWithinMs, Promise.allSettled(this.#calls));
     this.#desk.health.close();
@@ -226,7 +223,7 @@ export class AccountOwner implements Owned {
     const compared = this.#shadow.stop();
     this.#holds.close();
     this.#journal.stop();
-    await within(releaseWithinMs, Promise.all([watched, compared, this.#journal.settled(), this.#findings.stop(), this.#saveChanges()]));
+    await within(releaseWithinMs, Promise.all([watched, compared, this.#journal.settled(), this.#findings.stop(), this.#saving.save()]));
   }
 
   /** Jobs that nothing has proven yet. */
@@ -427,29 +424,8 @@ export class AccountOwner implements Owned {
     }
   }
 
-  /** Stores the record where it has changed. */
-  #save(): Promise<void> {
-    return this.#saving ??= this.#saveChanges().finally(() => { this.#saving = undefined; });
-  }
-
-  /** A new owner repeats a few looks at the channel; what it spends of a rate that is used up would be refused. */
-  #isToBeSaved(now: number): boolean {
-    return this.#mark().soon !== this.#saved.soon || performance.now() - this.#savedAt >= savePlainEveryMs || this.#desk.budget.isLow(now);
-  }
-
-  async #saveChanges(): Promise<void> {
-    try {
-      const mark = this.#mark();
-      if (mark.all === this.#saved.all || await this.#record.save(() => this.#now()) !== 'stored') return;
-      this.#saved = mark;
-      this.#savedAt = performance.now();
-    } catch (error) {
-      this.#p.log.warn({ err: error, account: this.#p.account }, 'account record could not be stored, trying again');
-    }
-  }
-
   /** Changes whenever the record does: buckets change with calls, marks with polls. */
-  #mark(): { all: string; soon: string } {
+  #mark(): Mark {
     const { health } = this.#desk;
     const { calls, reads, ...others } = this.#counts;
     const soon = JSON.stringify([others, health.state, health.context, this.#intake.unmapped.length, this.#holds.record, this.#walk.at]);
