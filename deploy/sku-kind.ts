@@ -1,6 +1,6 @@
 /** SKU actors as the runtime keeps them. */
 import { createSkuMachine } from '../actors/sku/machine.ts';
-import type { SkuPorts } from '../actors/sku/machine.ts';
+import type { SkuPorts } from '../actors/sku/ports.ts';
 import { packStock, unpackStock } from '../actors/sku/packing.ts';
 import type { PackedStock } from '../actors/sku/packing.ts';
 import { emptyStock } from '../actors/sku/protocol.ts';

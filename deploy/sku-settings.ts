@@ -2,7 +2,7 @@
  * What of a node's configuration decides how SKU journals fold. Stored with its history, so that a journal can be
  * folded again as it was folded then, by whoever has the broker's address and no configuration.
  */
-import type { SkuPorts } from '../actors/sku/machine.ts';
+import type { SkuPorts } from '../actors/sku/ports.ts';
 import type { Stock } from '../actors/sku/protocol.ts';
 import type { Config } from '../config/config.ts';
 import type { ActorKind } from '../runtime/actor.ts';

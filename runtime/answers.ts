@@ -31,9 +31,10 @@ export class Answers {
   }
 
   /**
-   * Tells a SKU that a write of it was applied.
+   * Tells a SKU that a write of it was applied. Told again, it may be in other company, and is another message then.
    *
    * @param id also the dedupe id, where it is told alone
+   * @returns its place
    * @throws {PublishError} when nobody knows whether the journal has it: to be told again
    * @throws {RangeError} for a SKU that has no token
    */
@@ -53,16 +54,19 @@ export class Answers {
     this.#waiting = new Map();
     const mayJoin = this.#ports.mayJoin();
     for (const { subject, correlation, told } of waiting.values()) {
-      if (mayJoin && told.length > 1) this.#publish(subject, correlation, told, { type: 'writes.applied', answers: told.map(({ answer }) => answer) });
-      else for (const each of told) this.#publish(subject, correlation, [each], { type: 'write.answered', outcome: 'applied', ...each.answer });
+      if (mayJoin && told.length > 1) void this.#publish(subject, correlation, told, { type: 'writes.applied', answers: told.map(({ answer }) => answer) });
+      else for (const each of told) void this.#publish(subject, correlation, [each], { type: 'write.answered', outcome: 'applied', ...each.answer });
     }
   }
 
-  #publish(subject: string, correlation: string, told: readonly Waiting[], fact: ChannelFact): void {
-    const id = told.map(each => each.id).join();
-    this.#ports.publisher.publish(subject, encodeJournal(fact), journalHeaders({ id, correlation })).then(
-      ack => { for (const { resolve } of told) resolve(ack); },
-      (error: unknown) => { for (const { reject } of told) reject(error); },
-    );
+  /** @returns never rejects: whoever waits is told */
+  async #publish(subject: string, correlation: string, told: readonly Waiting[], fact: ChannelFact): Promise<void> {
+    try {
+      const id = told.map(each => each.id).join();
+      const ack = await this.#ports.publisher.publish(subject, encodeJournal(fact), journalHeaders({ id, correlation }));
+      for (const { resolve } of told) resolve(ack);
+    } catch (error) {
+      for (const { reject } of told) reject(error);
+    }
   }
 }

@@ -76,7 +76,7 @@ export function headerBlock(): MsgHdrs {
   return new HeaderBlock() as unknown as MsgHdrs;
 }
 
-const version = 'NATS/1.0';
+const statusLine = 'NATS/1.0';
 
 class HeaderBlock implements Iterable<[string, string[]]> {
   /** As they are sent, each behind a line break. */
@@ -101,7 +101,7 @@ class HeaderBlock implements Iterable<[string, string[]]> {
   }
 
   encode(): Uint8Array {
-    return Buffer.from(`${version}${this.#lines}\r\n\r\n`);
+    return Buffer.from(`${statusLine}${this.#lines}\r\n\r\n`);
   }
 
   #lineOf(name: string): string | undefined {

@@ -22,6 +22,9 @@ export const memberTtlMs = 3_000;
  */
 const heardMeanwhile = 2;
 
+/** A node that has been silent for so long is thought of no more, whatever it did not read. */
+const forgottenAfterMs = 60_000;
+
 /** A taker is believed after so long: what comes late after a silence says first what was true before it. */
 const believeAfterMs = 250;
 
@@ -156,10 +159,10 @@ export class Membership {
     return this.#takes && performance.now() >= this.#steadyFrom + believeAfterMs;
   }
 
-  /** True while every live node reads these facts, this one included. */
+  /** True while every node that can own anything reads these facts: one that was silent for a while may only have been cut off. */
   allRead(facts: number): boolean {
-    for (const member of this.#heard.values()) if ((member.reads ?? 1) < facts && this.#alive(member)) return false;
-    return this.#heard.has(this.node);
+    for (const member of this.#heard.values()) if ((member.reads ?? 1) < facts && (this.#alive(member) || isOf(member, forgottenAfterMs))) return false;
+    return this.steady;
   }
 
   get #takes(): boolean {

@@ -16,6 +16,7 @@ import type { StreamMessage } from './stream-message.ts';
 import { escapeKey, lastToken, partitionOf, skuPartition, unescapeKey } from './subjects.ts';
 import { takeTurn } from './turn.ts';
 import type { Slot, TurnPorts } from './turn.ts';
+import { Underway } from './underway.ts';
 
 export interface PartitionPorts<C> extends TurnPorts<C> {
   feed: Feed;
@@ -66,9 +67,7 @@ export class Partition<C> {
   #open: Tracked[] = [];
   #head = 0;
   readonly #due: Due;
-  /** Turns in work. */
-  #working = 0;
-  #idle: (() => void) | undefined;
+  readonly #turns = new Underway();
   readonly #stop = new AbortController();
   readonly #checkpoint: Checkpoint;
   #seat: Seat | undefined;
@@ -121,7 +120,7 @@ export class Partition<C> {
     this.#leaveRounds();
     this.#resume?.();
     await this.#seat?.leave();
-    while (this.#working > 0) await new Promise<void>(resolve => { this.#idle = resolve; });
+    await this.#turns.none();
     this.#ports.pace.applied(this.lag);
     await this.#writing;
     await this.#writeCheckpoint();
@@ -182,7 +181,7 @@ export class Partition<C> {
 
   /** @returns never rejects */
   async #begin(work: () => Promise<void>): Promise<void> {
-    this.#working += 1;
+    this.#turns.begin();
     try {
       await work();
     } catch (error) {
@@ -191,8 +190,7 @@ export class Partition<C> {
       this.#stop.abort();
       this.#ports.onLost((error as Error).message);
     } finally {
-      this.#working -= 1;
-      if (this.#working === 0) this.#idle?.();
+      this.#turns.end();
     }
   }
 

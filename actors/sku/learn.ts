@@ -10,7 +10,7 @@ import type { AddressOf } from './kit.ts';
 import { foreign, gapHealed, kitBroken, kitRefused, problemOf } from './letters.ts';
 import { applyOrder, movedBy } from './lines.ts';
 import { isWaiting, lotAt, withLot } from './lots.ts';
-import type { SkuPorts } from './machine.ts';
+import type { SkuPorts } from './ports.ts';
 import { answered, drifted, forgotten, linked, proven, reread, withDrain, withRule } from './outlets.ts';
 import { heardFrom, tellKits, useFor } from './parts.ts';
 import { ended, watch } from './overdue.ts';

@@ -3,71 +3,52 @@
  * raise waits for quiet, `writing` until every channel is proven, then `settled`. States and wiring only.
  */
 import { cancel, raise, setup } from 'xstate';
-import type { Debounce, Sign } from './debounce.ts';
-import type { ExposureSettings } from './exposure/record.ts';
-import type { AddressOf } from './kit.ts';
+import type { Effect } from '../effect.ts';
 import { hasGap } from './lots.ts';
 import { outcomeOf } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
+import type { SkuPorts } from './ports.ts';
 import { emptyStock } from './protocol.ts';
-import type { Message, SkuEvent, SourcePolicy, Stock } from './protocol.ts';
-import type { Retention } from './retention.ts';
+import type { SkuEvent, Stock } from './protocol.ts';
 import { known } from './stock.ts';
-
-export interface SkuPorts {
-  sign: Sign;
-  debounce: Debounce;
-  /** A source is asked for what is missing after so long, ms, before people are told; never where absent. */
-  askMs?: number;
-  /** A gap in a source older than this becomes a task. */
-  gapMs: number;
-  /** A reservation that does not end becomes a task after so long, ms; never where absent. */
-  openMaxMs?: number;
-  /** By source; one that is not named promises nothing. */
-  sources?: Readonly<Record<string, SourcePolicy>>;
-  retention?: Retention;
-  /** Escrow; where absent every SKU mirrors, unless people set it otherwise. */
-  exposure?: ExposureSettings;
-  /** Where kits and their parts reach each other; nowhere where absent. */
-  addressOf?: AddressOf;
-}
 
 export type SkuMachine = ReturnType<typeof createSkuMachine>;
 
-/** An event at work. */
-interface Step { context: Stock; event: SkuEvent; outcome?: Outcome; to?: StateName; error?: unknown }
+/** What an event makes of a stock and where that leads; or why nobody can tell. */
+type Heard = { outcome: Outcome; to: StateName } | { error: unknown };
 
 /** @param ports pure functions and settings; the machine itself performs nothing */
 export function createSkuMachine(ports: SkuPorts) {
-  let step: Step | undefined;
+  let last: { context: Stock; event: SkuEvent; heard: Heard } | undefined;
   /** Every transition asks where the event leads, and the one that is taken what it makes: worked out once. */
-  const work = (context: Stock, event: SkuEvent): Step => {
-    if (step?.context === context && step.event === event) return step;
-    step = { context, event };
-    try {
-      step.outcome = outcomeOf(context, event, ports);
-      step.to = stateOf(step.outcome.stock);
-    } catch (error) {
-      step.error = error;
-    }
-    return step;
+  const hear = (context: Stock, event: SkuEvent): Heard => {
+    if (last?.context !== context || last.event !== event) last = { context, event, heard: heardOf(context, event, ports) };
+    return last.heard;
+  };
+  const made = (context: Stock, event: SkuEvent): Outcome => {
+    const heard = hear(context, event);
+    // Not by a guard, of which XState would tell in words of its own.
+    if ('error' in heard) throw heard.error;
+    return heard.outcome;
   };
   const sku = setup({
     types: { context: {} as Stock, events: {} as SkuEvent },
-    actions: { publish: (_, _params: Message) => {} },
-    guards: { leadsTo: ({ context, event }, name: StateName) => (work(context, event).to ?? name) === name },
+    actions: { publish: (_, _params: Effect & { kind: 'publish' }) => {} },
+    guards: {
+      leadsTo: ({ context, event }, name: StateName) => {
+        const heard = hear(context, event);
+        return 'error' in heard || heard.to === name;
+      },
+    },
   });
   const ask = sku.enqueueActions(({ context, event, enqueue }) => {
-    const { outcome, error } = work(context, event);
-    // Not by a guard, of which XState would tell in words of its own.
-    if (!outcome) throw error;
-    for (const each of outcome.asks) {
-      if ('say' in each) enqueue({ type: 'publish', params: each.say });
-      else if (each.afterMs === undefined) enqueue(cancel(each.timer));
-      else enqueue(raise(each.event, { id: each.timer, delay: each.afterMs }));
+    for (const effect of made(context, event).effects) {
+      if (effect.kind === 'cancel') enqueue(cancel(effect.id));
+      else if (effect.kind === 'schedule') enqueue(raise(effect.event as SkuEvent, { id: effect.id, delay: effect.delayMs }));
+      else enqueue({ type: 'publish', params: effect });
     }
   });
-  const become = sku.assign(({ context, event }) => replacing(context, work(context, event).outcome!.stock));
+  const become = sku.assign(({ context, event }) => replacing(context, made(context, event).stock));
   /** Whatever is heard leads on to what the context says then; a state that stays is neither left nor entered. */
   const hearing = (here: StateName) => {
     const leadingTo = (params: StateName) => ({ guard: { type: 'leadsTo' as const, params }, actions: [ask, become] });
@@ -86,6 +67,15 @@ export function createSkuMachine(ports: SkuPorts) {
       settled: hearing('settled'),
     },
   });
+}
+
+function heardOf(stock: Stock, event: SkuEvent, ports: SkuPorts): Heard {
+  try {
+    const outcome = outcomeOf(stock, event, ports);
+    return { outcome, to: stateOf(outcome.stock) };
+  } catch (error) {
+    return { error };
+  }
 }
 
 const names = ['unknown', 'suspended', 'debouncing', 'writing', 'settled'] as const;

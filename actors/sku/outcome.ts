@@ -1,44 +1,42 @@
 /** What an event makes of a SKU, and what is asked for because of it. Pure. */
+import type { Effect } from '../effect.ts';
 import { decide, isLate } from './debounce.ts';
 import { lookedAt } from './escrow/turn.ts';
 import { learn } from './learn.ts';
 import { askFor, gapTask } from './letters.ts';
 import { lotAt, withLot } from './lots.ts';
-import type { SkuPorts } from './machine.ts';
 import { expire } from './overdue.ts';
+import type { SkuPorts } from './ports.ts';
 import { eachOf } from './protocol.ts';
-import type { Message, Place, SkuEvent, Stock } from './protocol.ts';
+import type { Message, OneFact, Place, SkuEvent, Stock } from './protocol.ts';
 import { signLater } from './sign-later.ts';
 
-/** To be told, or a timer: set anew by its name, or cancelled where it has no time. */
-export type Ask = { say: Message } | { timer: string; event: SkuEvent; afterMs: number } | { timer: string; afterMs?: never };
-
-export interface Outcome { stock: Stock; asks: readonly Ask[] }
+export interface Outcome { stock: Stock; effects: readonly Effect[] }
 
 /** @throws what a bug throws: bad input never reaches a SKU */
 export function outcomeOf(stock: Stock, event: SkuEvent, ports: SkuPorts): Outcome {
   switch (event.type) {
     case 'facts':
-      return told(stock, event, ports);
+      return learnAll(stock, event, ports);
     case 'flush.due': {
       const { place } = event;
       const { stock: after, wakeAfterMs } = decide(stock, place, ports.sign, ports.debounce, { flush: true });
       // A moment early by the journal's clock: late writes are waited for to the end.
-      return { stock: after, asks: wakeAfterMs !== undefined && isLate(after, place) ? [{ timer: 'flush', event: { type: 'flush.due', place }, afterMs: wakeAfterMs }] : [] };
+      return { stock: after, effects: wakeAfterMs !== undefined && isLate(after, place) ? [timer('flush', { type: 'flush.due', place }, wakeAfterMs)] : [] };
     }
     case 'open.due': {
       const { place } = event;
       const { stock: after, says, watchAfterMs } = expire(stock, place, ports.openMaxMs ?? Infinity);
-      const asks: Ask[] = says.map(say => ({ say }));
-      if (watchAfterMs !== undefined && watchAfterMs < Infinity) asks.push({ timer: 'open', event: { type: 'open.due', place }, afterMs: watchAfterMs });
-      return { stock: after, asks };
+      const effects = says.map(said);
+      if (watchAfterMs !== undefined && watchAfterMs < Infinity) effects.push(timer('open', { type: 'open.due', place }, watchAfterMs));
+      return { stock: after, effects };
     }
     case 'exposure.due': {
       const { place } = event;
       const { stock: after, says = [], exposeAfterMs } = lookedAt(stock, place, ports);
-      const asks: Ask[] = says.map(say => ({ say }));
-      if (exposeAfterMs !== undefined) asks.push({ timer: 'exposure', event: { type: 'exposure.due', place }, afterMs: exposeAfterMs });
-      return { stock: after, asks };
+      const effects = says.map(said);
+      if (exposeAfterMs !== undefined) effects.push(timer('exposure', { type: 'exposure.due', place }, exposeAfterMs));
+      return { stock: after, effects };
     }
     case 'gap.due':
       return gapDue(stock, event, ports);
@@ -46,40 +44,49 @@ export function outcomeOf(stock: Stock, event: SkuEvent, ports: SkuPorts): Outco
 }
 
 /** As one after the other. */
-function told(before: Stock, { told: facts }: SkuEvent & { type: 'facts' }, ports: SkuPorts): Outcome {
+function learnAll(before: Stock, { told }: SkuEvent & { type: 'facts' }, ports: SkuPorts): Outcome {
   const { gapMs } = ports;
   const askMs = asksAfter(ports);
   const { sign, signed } = signLater(ports.sign);
   const later = { ...ports, sign };
-  const asks: Ask[] = [];
+  const effects: Effect[] = [];
   let stock = before;
-  for (const { fact, place } of facts.flatMap(({ fact, place }) => eachOf(fact).map(one => ({ fact: one, place })))) {
+  const hear = (fact: OneFact, place: Place): void => {
     // An answer names the signature of what it answers.
     if (fact.type === 'write.answered') stock = signed(stock);
     const { stock: after, says, gap, wakeAfterMs, rest, watchAfterMs, unwatch, exposeAfterMs, unexpose } = learn(stock, fact, place, later);
     stock = after;
-    if (says) for (const say of says) asks.push({ say });
-    if (gap?.open) asks.push({ timer: gapTimer(gap.location), event: gapEvent(gap.location, place, askMs !== undefined), afterMs: askMs ?? gapMs });
-    else if (gap) asks.push({ timer: gapTimer(gap.location) });
-    if (wakeAfterMs !== undefined) asks.push({ timer: 'flush', event: { type: 'flush.due', place }, afterMs: wakeAfterMs });
-    if (rest === true) asks.push({ timer: 'flush' });
-    if (watchAfterMs !== undefined) asks.push({ timer: 'open', event: { type: 'open.due', place }, afterMs: watchAfterMs });
-    if (unwatch) asks.push({ timer: 'open' });
-    if (exposeAfterMs !== undefined) asks.push({ timer: 'exposure', event: { type: 'exposure.due', place }, afterMs: exposeAfterMs });
-    if (unexpose) asks.push({ timer: 'exposure' });
-  }
-  return { stock: signed(stock), asks };
+    if (says) for (const say of says) effects.push(said(say));
+    if (gap?.open) effects.push(timer(gapTimer(gap.location), gapEvent(gap.location, place, askMs !== undefined), askMs ?? gapMs));
+    else if (gap) effects.push({ kind: 'cancel', id: gapTimer(gap.location) });
+    if (wakeAfterMs !== undefined) effects.push(timer('flush', { type: 'flush.due', place }, wakeAfterMs));
+    if (rest === true) effects.push({ kind: 'cancel', id: 'flush' });
+    if (watchAfterMs !== undefined) effects.push(timer('open', { type: 'open.due', place }, watchAfterMs));
+    if (unwatch) effects.push({ kind: 'cancel', id: 'open' });
+    if (exposeAfterMs !== undefined) effects.push(timer('exposure', { type: 'exposure.due', place }, exposeAfterMs));
+    if (unexpose) effects.push({ kind: 'cancel', id: 'exposure' });
+  };
+  for (const { fact, place } of told) for (const one of eachOf(fact)) hear(one, place);
+  return { stock: signed(stock), effects };
 }
 
 /** The source is asked first, where it can be; people are told later. */
 function gapDue(stock: Stock, { place, location = '', ask }: SkuEvent & { type: 'gap.due' }, ports: SkuPorts): Outcome {
   const askMs = asksAfter(ports);
   if (ask && askMs !== undefined) {
-    const later: Ask = { timer: gapTimer(location), event: gapEvent(location, place), afterMs: ports.gapMs - askMs };
-    return { stock, asks: [{ say: askFor(stock, location, place.at - askMs, ports.sources) }, later] };
+    const later = timer(gapTimer(location), gapEvent(location, place), ports.gapMs - askMs);
+    return { stock, effects: [said(askFor(stock, location, place.at - askMs, ports.sources)), later] };
   }
   const lot = lotAt(stock, location);
-  return { stock: withLot(stock, location, { ...lot, gapTold: lot.position }), asks: [{ say: gapTask(stock, location, place, ports.sources) }] };
+  return { stock: withLot(stock, location, { ...lot, gapTold: lot.position }), effects: [said(gapTask(stock, location, place, ports.sources))] };
+}
+
+function said(message: Message): Effect {
+  return { kind: 'publish', ...message };
+}
+
+function timer(id: string, event: SkuEvent, delayMs: number): Effect {
+  return { kind: 'schedule', id, delayMs, event };
 }
 
 function asksAfter({ askMs, gapMs }: SkuPorts): number | undefined {

@@ -16,6 +16,7 @@ import { perform } from '../perform.ts';
 import { PublishError } from '../publisher.ts';
 import type { Ack, Publisher } from '../publisher.ts';
 import { attemptSubject, callSubject, controlSubject, skuSubject, streams, subjectOf } from '../subjects.ts';
+import { Underway } from '../underway.ts';
 
 /** A failure that people are told of. */
 export interface DeadLetter {
@@ -51,8 +52,7 @@ export class AccountJournal {
   readonly #log: Logger;
   /** Told so far: several may come in one millisecond. */
   #controls = 0;
-  #underway = 0;
-  #idle: (() => void) | undefined;
+  readonly #underway = new Underway();
   /** What is told of one thing in turn, by subject: the last of it. Else that it is over overtakes that it is so. */
   readonly #turns = new Map<string, Promise<void>>();
   readonly #stopped = Promise.withResolvers<void>();
@@ -73,8 +73,8 @@ export class AccountJournal {
   }
 
   /** Resolves when nothing is on its way any more. */
-  async settled(): Promise<void> {
-    while (this.#underway > 0) await new Promise<void>(resolve => { this.#idle = resolve; });
+  settled(): Promise<void> {
+    return this.#underway.none();
   }
 
   /**
@@ -225,16 +225,12 @@ export class AccountJournal {
   }
 
   #inBackground(work: Promise<unknown>): void {
-    this.#underway += 1;
-    void work.then(this.#ended, (error: unknown) => {
+    this.#underway.begin();
+    void work.then(this.#underway.end, (error: unknown) => {
       this.#log.error({ err: error, account: this.#account }, 'could not be journaled');
-      this.#ended();
+      this.#underway.end();
     });
   }
-
-  readonly #ended = (): void => {
-    if (--this.#underway === 0) this.#idle?.();
-  };
 }
 
 function wentWell({ kind }: { kind?: string }): boolean {

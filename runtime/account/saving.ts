@@ -48,9 +48,10 @@ export class Saving {
     return this.#underway ??= this.#store(mark).finally(() => { this.#underway = undefined; });
   }
 
-  async #store(mark = this.#ports.mark()): Promise<void> {
+  async #store(marked: Mark | undefined): Promise<void> {
     const { account, record, log, now } = this.#ports;
     try {
+      const mark = marked ?? this.#ports.mark();
       if (mark.all === this.#saved.all || await record.save(now) !== 'stored') return;
       this.#saved = mark;
       this.#savedAt = performance.now();

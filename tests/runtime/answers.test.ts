@@ -49,6 +49,16 @@ test('while a live node does not read that, each is told as ever', async t => {
   t.deepEqual((await both()).map(({ seq }) => seq), [3, 3]);
 });
 
+test('an answer that cannot be told fails alone, and ends nothing else', async t => {
+  const broker = await startBroker(t);
+  const answers = new Answers({ ...broker, mayJoin: () => true });
+  // No journal takes so large a number.
+  const bad = answers.applied('A', 'wa:1', { ...answer('amazon', 5), sold: 10n ** 30n as never }, 'erp:1');
+  const good = answers.applied('B', 'wa:2', answer('ebay', 4), 'erp:1');
+  await t.throwsAsync(bad);
+  t.is((await good).seq, 1);
+});
+
 test('where nobody knows whether the journal has it, every teller is told so; a SKU without a name harms no other', async t => {
   const broker = await startBroker(t);
   const answers = new Answers({ ...broker, mayJoin: () => true });

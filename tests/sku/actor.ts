@@ -1,6 +1,6 @@
 /** One SKU actor in memory, told through the runtime's own fold: journal in, record and effects out. */
 import type { Debounce } from '../../actors/sku/debounce.ts';
-import type { SkuPorts } from '../../actors/sku/machine.ts';
+import type { SkuPorts } from '../../actors/sku/ports.ts';
 import type { CountedAt } from '../../actors/sku/contained.ts';
 import type { Intent, OrderFact, Outlet, SkuFact, SourcePolicy, Stock, StockFact } from '../../actors/sku/protocol.ts';
 import { takeSource } from '../../actors/sku/stock.ts';

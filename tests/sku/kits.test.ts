@@ -3,7 +3,7 @@ import { deepEqual, ok } from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
 import { lineOfKit } from '../../actors/sku/contained.ts';
-import type { SkuPorts } from '../../actors/sku/machine.ts';
+import type { SkuPorts } from '../../actors/sku/ports.ts';
 import type { KitFact, Line, OrderFact, SkuFact } from '../../actors/sku/protocol.ts';
 import { dayMs } from '../../actors/sku/retention.ts';
 import { known } from '../../actors/sku/stock.ts';

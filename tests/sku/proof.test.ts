@@ -1,6 +1,7 @@
 /** What proves an intent, what repairs it, and in which state the machine stands after each fact. */
 import test from 'ava';
 import type { SkuFact } from '../../actors/sku/protocol.ts';
+import { fold } from '../../runtime/handle.ts';
 import { signer } from '../../runtime/signature.ts';
 import { Actor, adjust, count, gapMs, link, placed, start } from './actor.ts';
 
@@ -35,6 +36,15 @@ test('answers that are told together are as many, one after the other: also of t
   t.deepEqual([together.stock, together.state, together.record.due, together.published], [apart.stock, 'settled', apart.record.due, apart.published]);
   const overtaken = counted().tell({ type: 'writes.applied', answers: [{ ...a, signature: 'of another' }, { ...b, quantity: 9 }, a] });
   t.deepEqual([overtaken.outlet('a').proof?.quantity, overtaken.outlet('b').proof, overtaken.state], [10, undefined, 'writing']);
+});
+
+test('a stock of which nobody can tell what state it is in is poison, and is not stored', t => {
+  const { kind, record } = counted();
+  const broken = { ...record, context: { ...record.context, outlets: null as never } };
+  const state = kind.stepper.restore({ value: record.state, context: broken.context });
+  const after = fold(kind, { record: broken, revision: 1, state }, [{ seq: 99, at: start, correlation: 'c', body: { type: 'orders.complete', account: 'a', through: start } }]);
+  t.regex(after?.poison?.message ?? '', /actor threw on message 99/);
+  t.is(after?.record, broken);
 });
 
 test('accepted, ambiguous and refused prove nothing and are kept until proof comes', t => {

@@ -2,7 +2,7 @@
 import { decide } from '../debounce.ts';
 import type { Mode } from '../exposure/record.ts';
 import type { Learnt } from '../learn.ts';
-import type { SkuPorts } from '../machine.ts';
+import type { SkuPorts } from '../ports.ts';
 import type { Place, SkuFact, Stock } from '../protocol.ts';
 import { follow } from './follow.ts';
 import type { Exposed, Followed } from './follow.ts';
