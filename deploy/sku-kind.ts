@@ -1,8 +1,8 @@
 /** SKU actors as the runtime keeps them. */
 import { createSkuMachine } from '../actors/sku/machine.ts';
-import type { SkuPorts } from '../actors/sku/ports.ts';
 import { packStock, unpackStock } from '../actors/sku/packing.ts';
 import type { PackedStock } from '../actors/sku/packing.ts';
+import type { SkuPorts } from '../actors/sku/ports.ts';
 import { emptyStock } from '../actors/sku/protocol.ts';
 import type { SkuEvent, SkuFact, Stock } from '../actors/sku/protocol.ts';
 import type { ActorKind } from '../runtime/actor.ts';

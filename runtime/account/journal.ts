@@ -6,9 +6,8 @@ import type { Logger } from 'pino';
 import type { Exchange } from '../../actors/channel/adapter.ts';
 import type { Job } from '../../actors/channel/pending.ts';
 import type { Resolution } from '../../actors/reconciler/dead-letters.ts';
-import type { AppliedWrite, SkuFact } from '../../actors/sku/protocol.ts';
+import type { SkuFact } from '../../actors/sku/protocol.ts';
 import type { PublishEffect } from '../actor.ts';
-import type { Answers } from '../answers.ts';
 import { encodeJournal, journalHeaders } from '../codec.ts';
 import type { Envelope } from '../codec.ts';
 import { lastMessage } from '../last-message.ts';
@@ -48,7 +47,6 @@ export class AccountJournal {
   readonly #account: string;
   readonly #node: string;
   readonly #publisher: Publisher;
-  readonly #answers: Answers | undefined;
   readonly #log: Logger;
   /** Told so far: several may come in one millisecond. */
   #controls = 0;
@@ -58,11 +56,10 @@ export class AccountJournal {
   readonly #stopped = Promise.withResolvers<void>();
   #isStopped = false;
 
-  constructor({ account, node, publisher, answers, log }: { account: string; node: string; publisher: Publisher; answers?: Answers; log: Logger }) {
+  constructor({ account, node, publisher, log }: { account: string; node: string; publisher: Publisher; log: Logger }) {
     this.#account = account;
     this.#node = node;
     this.#publisher = publisher;
-    this.#answers = answers;
     this.#log = log;
   }
 
@@ -97,11 +94,9 @@ export class AccountJournal {
     this.#inBackground(this.#untilStored(id, () => this.#send(sku, id, fact, correlation), onStored));
   }
 
-  /** As `tell`, of a write that the channel has applied: with what other channels answered of the SKU. */
-  applied(sku: string, id: string, answer: AppliedWrite, correlation: string, onStored: (ack: Ack) => void): void {
-    const answers = this.#answers;
-    if (!answers) return this.tell(sku, id, { type: 'write.answered', outcome: 'applied', ...answer }, correlation, onStored);
-    this.#inBackground(this.#untilStored(id, () => answers.applied(sku, id, answer, correlation), onStored));
+  /** As `tell`, by whoever knows how: `send` is tried again as long as nobody knows whether the journal has it. */
+  tellBy(id: string, send: () => Promise<Ack>, onStored: (ack: Ack) => void): void {
+    this.#inBackground(this.#untilStored(id, send, onStored));
   }
 
   /** As `tell`, behind whatever else is told the SKU so: the last word counts. */
@@ -203,7 +198,7 @@ export class AccountJournal {
     return { id, resolved };
   }
 
-  async #send(sku: string, id: string, fact: SkuFact, correlation: string | undefined): Promise<Ack> {
+  #send(sku: string, id: string, fact: SkuFact, correlation: string | undefined): Promise<Ack> {
     return this.#publisher.publish(skuSubject(sku), encodeJournal(fact), journalHeaders({ id, ...(correlation !== undefined && { correlation }) }));
   }
 

@@ -74,8 +74,8 @@ export interface AccountPorts {
   publisher: Publisher;
   records: Records;
   tap: Tap;
-  /** Of the node, whose accounts' answers are told together; each is told alone where absent. */
-  answers?: Answers;
+  /** Of the node, whose accounts' answers are told together. */
+  answers: Answers;
   membership: Pick<Membership, 'leased'>;
   log: Logger;
   /** The last time that the broker lost what it had acknowledged. */

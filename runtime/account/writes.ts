@@ -224,13 +224,15 @@ export class Writes {
 
   /** Tells the SKU what became of its job. */
   answer(job: Job, outcome: 'applied' | 'accepted' | 'ambiguous' | 'refused', quantity: number, rest: { until?: number; code?: string; message?: string; tag?: string; sold?: number } = {}): void {
-    const { ports: { account }, pairs, journal } = this.#desk;
+    const { ports: { account, answers }, pairs, journal } = this.#desk;
     const { sku, signature, version, attempts, correlation } = job;
-    const onStored = ({ seq }: { seq: number }): void => { job.told = seq; };
-    const { cell } = pairs.get(sku) ?? {};
+    const isHeld = pairs.get(sku)?.cell !== undefined;
+    const id = `wa:${keyOf(job)}:${outcome}:${attempts}${isHeld ? `:${version}` : ''}`;
+    const answer = { account, signature, quantity, ...rest };
+    const onStored = outcome === 'applied' ? ({ seq }: { seq: number }): void => { job.told = seq; } : undefined;
     // In escrow each answer has a place of its own: it moves units between channels.
-    if (outcome === 'applied' && !cell) return journal.applied(sku, `wa:${keyOf(job)}:applied:${attempts}`, { account, signature, quantity, ...rest }, correlation, onStored);
-    journal.tell(sku, `wa:${keyOf(job)}:${outcome}:${attempts}${cell ? `:${version}` : ''}`, { type: 'write.answered', account, signature, outcome, quantity, ...rest }, correlation, outcome === 'applied' ? onStored : undefined);
+    if (onStored && !isHeld) journal.tellBy(id, () => answers.applied(sku, id, answer, correlation), onStored);
+    else journal.tell(sku, id, { type: 'write.answered', outcome, ...answer }, correlation, onStored);
   }
 }
 

@@ -25,6 +25,7 @@ import { startSandbox } from '../../deploy/sandbox/kit/server.ts';
 import type { RunningSandbox, SandboxVendor } from '../../deploy/sandbox/kit/server.ts';
 import { AccountOwner } from '../../runtime/account.ts';
 import type { AccountPorts, AccountTimes } from '../../runtime/account/ports.ts';
+import { Answers } from '../../runtime/answers.ts';
 import type { ActorRecord } from '../../runtime/actor.ts';
 import { decode, encodeJournal, journalHeaders } from '../../runtime/codec.ts';
 import { Publisher } from '../../runtime/publisher.ts';
@@ -132,6 +133,7 @@ export class Shop {
       times: { ...quick, ...this.#options.times },
       governor: { windowMs: 60_000, zero: { share: 1, least: 100 }, raise: { share: 1, least: 100 } },
       nc, publisher, records, tap, log,
+      answers: new Answers({ publisher: changes.publisher ?? publisher, mayJoin: () => true }),
       membership: { leased: true },
       priceOf: () => undefined,
       promises: { provenMs: 600_000, ordersMs: 600_000, early: 0.8 },
