@@ -49,6 +49,7 @@ import { openHttpDoor } from './doors/http.ts';
 import { accessOptions } from './nats/access.ts';
 import { eachRefusal } from './nats/refusals.ts';
 import { lazyFlush } from './durability.ts';
+import { makeYoung } from './heap.ts';
 import { guardBroker } from './loss.ts';
 import { nodeSeries, serveMetrics, version } from './metrics.ts';
 import { Audit } from './audit.ts';
@@ -93,6 +94,7 @@ export const realParts: NodeParts = { adapters, limitsOf: loadLimits };
  */
 export async function startNode(config: Config, log: Logger, parts: NodeParts = realParts): Promise<RunningNode> {
   const { id } = config.node;
+  makeYoung();
   checkDoors(config);
   const hooked = hookedAccounts(config, Date.now);
   const inboxPrefix = `_INBOX_node.${id}`;

@@ -9,6 +9,7 @@ import { Pending } from '../actors/channel/pending.ts';
 import { noCounts } from '../actors/channel/protocol.ts';
 import { RevisionCount } from '../actors/channel/revisions.ts';
 import type { AccountCounts, AccountRecord } from '../actors/channel/protocol.ts';
+import { ChurnMap } from '../actors/churn-map.ts';
 import { Pairs } from '../actors/reconciler/pairs.ts';
 import { newPair, noteRecord } from '../actors/reconciler/proof.ts';
 import { settlesWithin } from '../actors/reconciler/settled.ts';
@@ -66,7 +67,7 @@ export class AccountOwner implements Owned {
   readonly #findings: Findings;
   readonly #record: OwnedRecord<AccountRecord>;
   readonly #verified = new Latencies();
-  readonly #calls = new Set<Promise<unknown>>();
+  readonly #calls = new ChurnMap<Promise<unknown>, true>();
   readonly #tapped: TapSubscriber;
   readonly #subscriptions: Subscription[] = [];
   #desk!: Desk;
@@ -216,7 +217,7 @@ export class AccountOwner implements Owned {
     this.#standing.stop();
     clearInterval(this.#tidier);
     this.#orders.stop();
-    await within(releaseWithinMs, Promise.allSettled(this.#calls));
+    await within(releaseWithinMs, Promise.allSettled(this.#calls.keys()));
     this.#desk.health.close();
     const watched = this.#watchman.stop();
     this.#masters?.close();
@@ -458,7 +459,7 @@ export class AccountOwner implements Owned {
   }
 
   #track(work: Promise<unknown>): void {
-    this.#calls.add(work);
+    this.#calls.set(work, true);
     void work.catch((error: unknown) => {
       const { log, account } = this.#p;
       // A broker that is away is no failure of ours: what is judged then is judged again by the next read.

@@ -40,6 +40,7 @@ interface Hosted<C> extends Slot<C> {
   token: string;
   queue: Tracked[];
   busy: boolean;
+  /** When it was used and put behind all others, monotonic ms. */
   usedAt: number;
 }
 
@@ -51,6 +52,8 @@ const maxOpen = 20_000;
 const maxHot = 1_500;
 /** And after so long without a message. */
 const idleMs = 10 * 60_000;
+/** One that was used so lately stays where it is in their order. */
+const lateMs = 10_000;
 export const checkpointEveryMs = 500;
 /** A checkpoint that would save the next owner fewer messages than this waits for so many of those pauses. */
 const fewMessages = 100;
@@ -61,7 +64,7 @@ const silentMost = 10_000;
 export class Partition<C> {
   readonly number: number;
   readonly #ports: PartitionPorts<C>;
-  /** By token, the longest unused first. */
+  /** By token, the longest unused first, give or take `lateMs`. */
   readonly #slots = new Map<string, Hosted<C>>();
   /** In journal order; from `#head` on, the messages not yet applied. */
   #open: Tracked[] = [];
@@ -145,10 +148,10 @@ export class Partition<C> {
 
   /** Undefined for a subject that names no key of this partition. */
   #slot(token: string): Hosted<C> | undefined {
+    const now = performance.now();
     let slot = this.#slots.get(token);
     if (slot) {
-      // One that has messages waiting was used just now.
-      if (slot.queue.length > 0) return slot;
+      if (now - slot.usedAt < lateMs) return slot;
       this.#slots.delete(token);
     } else {
       const key = keyOf(token, this.number);
@@ -160,7 +163,7 @@ export class Partition<C> {
       };
       if (this.#slots.size >= maxHot) this.#putAway();
     }
-    slot.usedAt = performance.now();
+    slot.usedAt = now;
     this.#slots.set(token, slot);
     return slot;
   }

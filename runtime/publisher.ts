@@ -5,6 +5,7 @@
  */
 import type { MsgHdrs, NatsConnection, Subscription } from 'nats';
 import { createInbox } from 'nats';
+import { ChurnMap } from '../actors/churn-map.ts';
 import { headerBlock } from './codec.ts';
 
 /** The stream's sequence of the stored message. */
@@ -55,7 +56,7 @@ export class Publisher {
   readonly #nc: NatsConnection;
   readonly #inbox: string;
   readonly #subscription: Subscription;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new ChurnMap<number, Waiting>();
   readonly #sweep: NodeJS.Timeout;
   /** To be sent when everything that is going on in this turn of the event loop has been said. */
   #outgoing: { number: number; subject: string; data: Uint8Array; meta: MsgHdrs | undefined }[] = [];

@@ -6,6 +6,7 @@
  */
 import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
+import { ChurnMap } from '../actors/churn-map.ts';
 import type { HeldCell } from '../actors/sku/exposure/record.ts';
 import type { PackedStock } from '../actors/sku/packing.ts';
 import type { Outlet, Stock } from '../actors/sku/protocol.ts';
@@ -38,9 +39,9 @@ export class Tap {
   #seen = 0;
   #first: FirstReading | undefined;
   /** Revisions told ahead of the reader, by subject. */
-  readonly #ahead = new Map<string, number>();
+  readonly #ahead = new ChurnMap<string, number>();
   /** What this node sent and was not answered yet, by subject. */
-  readonly #sent = new Map<string, { record: ActorRecord<Stock>; data: Uint8Array }>();
+  readonly #sent = new ChurnMap<string, { record: ActorRecord<Stock>; data: Uint8Array }>();
   #restart: NodeJS.Timeout | undefined;
   /** Restarts of the reader, one after the other. */
   #turn: Promise<void> = Promise.resolve();

@@ -2,6 +2,7 @@
  * What an account still owes its listings: intended and not yet proven, newest wins. Fed from the SKU records; lanes
  * by cost of waiting. One call at a time carries a listing. Holds no clock: `now` (epoch ms) is an argument.
  */
+import { ChurnMap } from '../churn-map.ts';
 import { Heap } from '../heap.ts';
 import type { Lane, Outlet } from '../sku/protocol.ts';
 import type { Listing } from './adapter.ts';
@@ -80,10 +81,10 @@ const parkedSlack = 1_000;
 
 export class Pending {
   /** The newest intention of each SKU: queued, parked, blocked, or waiting for a call under way. */
-  readonly #jobs = new Map<string, Job>();
+  readonly #jobs = new ChurnMap<string, Job>();
   /** What the call under way carries, by SKU; it may be older than the newest intention. */
-  readonly #inFlight = new Map<string, Job>();
-  readonly #ready = Object.fromEntries([...writeQueues, ...readQueues].map(queue => [queue, new Map()])) as Record<Queue, Map<string, Job>>;
+  readonly #inFlight = new ChurnMap<string, Job>();
+  readonly #ready = Object.fromEntries([...writeQueues, ...readQueues].map(queue => [queue, new ChurnMap()])) as Record<Queue, ChurnMap<string, Job>>;
   readonly #parked = new Heap<Job>();
   readonly #settings: PendingSettings;
 
