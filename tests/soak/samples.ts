@@ -9,6 +9,8 @@ export interface NodeSample {
   at: number;
   rssMb: number;
   heapMb: number;
+  /** Full collections of its heap so far. */
+  collections: number;
   handles: Handles | undefined;
   /** Seconds since the process began. */
   cpuS: number;
@@ -81,7 +83,12 @@ async function scrape(url: string, at: number): Promise<Omit<NodeSample, 'handle
   const text = await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(1_500) })).text();
   const value = (name: string): number => Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
   const lag = [...text.matchAll(/^plumb_partition_lag_messages\{[^}]*\} (\S+)$/gm)].reduce((sum, [, each]) => sum + Number(each), 0);
-  return { at, rssMb: value('process_resident_memory_bytes') / 1e6, heapMb: value('nodejs_heap_size_used_bytes') / 1e6, cpuS: value('process_cpu_seconds_total'), lag };
+  return { at, rssMb: value('process_resident_memory_bytes') / 1e6, heapMb: value('nodejs_heap_size_used_bytes') / 1e6, collections: majors(text), cpuS: value('process_cpu_seconds_total'), lag };
+}
+
+/** None has happened yet where the metric does not stand. */
+function majors(text: string): number {
+  return Number(/^nodejs_gc_duration_seconds_count\{[^}]*kind="major"[^}]*\} (\S+)$/m.exec(text)?.[1] ?? 0);
 }
 
 export function residentMb(pid: number | undefined): number {
@@ -101,23 +108,22 @@ export interface Trend {
   grew: boolean;
 }
 
-/** What remains of a heap after a collection shows as the least of so many samples. */
-const windowSamples = 10;
+/** What remains of a heap: its size at each look before which a full collection had been. Between them it only fills. */
+export function afterCollections(samples: readonly Pick<NodeSample, 'heapMb' | 'collections'>[]): number[] {
+  return samples.filter(({ collections }, n) => n > 0 && collections > samples[n - 1]!.collections).map(({ heapMb }) => heapMb);
+}
 
 /**
  * Compares the second quarter of a run with its last one: the first is for caches to fill.
  *
  * @param allowed what it may be late, given what it was early
- * @param floors the least of each short window counts, for a heap
  */
-export function trend(values: readonly number[], allowed: (early: number) => number, floors = false): Trend | undefined {
-  const size = floors ? windowSamples : 1;
-  const known = values.filter(Number.isFinite);
-  const points = Array.from({ length: Math.floor(known.length / size) }, (_, n) => Math.min(...known.slice(n * size, (n + 1) * size)));
+export function trend(values: readonly number[], allowed: (early: number) => number): Trend | undefined {
+  const points = values.filter(Number.isFinite);
   if (points.length < 4) return undefined;
   const quarter = (n: number): number => median(points.slice(Math.floor(points.length * n / 4), Math.floor(points.length * (n + 1) / 4)));
   const [early, late] = [quarter(1), quarter(3)];
-  return { early, late, most: Math.max(...known), grew: late > allowed(early) };
+  return { early, late, most: Math.max(...points), grew: late > allowed(early) };
 }
 
 function median(values: readonly number[]): number {

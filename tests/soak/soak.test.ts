@@ -9,7 +9,7 @@ import { Bucket, SandboxClock } from '../../deploy/sandbox/kit/clock.ts';
 import { handlesOf } from './handles.ts';
 import { nodeNames, planFaults, steadyNode, tellFault } from './plan.ts';
 import { demands, tell } from './quotas.ts';
-import { trend } from './samples.ts';
+import { afterCollections, trend } from './samples.ts';
 import { disturbed, longest } from './verdict.ts';
 
 const asked = { seed: 4, minutes: 30, nodes: 3, servers: 1, faults: true } as const;
@@ -48,12 +48,16 @@ test('what quotas do not allow is said', t => {
 
 test('a figure that grows is told from one that goes up and down', t => {
   const most = (early: number): number => early * 1.2;
-  const saw = Array.from({ length: 400 }, (_, n) => 100 + (n % 9) * 10);
-  t.like(trend(saw, most, true), { early: 100, late: 100, grew: false });
-  t.like(trend(saw.map((value, n) => value + n), most, true), { grew: true });
+  t.like(trend([90, 100, 100, 100, 110, 100, 100, 105], most), { early: 100, late: 105, grew: false });
+  t.like(trend(Array.from({ length: 40 }, (_, n) => 100 + 2 * n), most), { grew: true });
   t.like(trend([1, 50, 50, 50, 50, 50, 50, 50], most), { early: 50, late: 50, grew: false }, 'the first quarter is for caches to fill');
   t.is(trend([1, 2, 3], most), undefined, 'too short to tell');
   t.like(trend([NaN, 5, 5, 5, 5, NaN], most), { late: 5 }, 'a node that did not answer has no figure');
+});
+
+test('a heap is what full collections leave of it, however long it fills between them', t => {
+  const looks = [[50, 3], [120, 3], [60, 4], [140, 4], [300, 4], [61, 5], [62, 7]] as const;
+  t.deepEqual(afterCollections(looks.map(([heapMb, collections]) => ({ heapMb, collections }))), [60, 61, 62]);
 });
 
 test('times that faults share are counted once, and so is the longest time in a row', t => {

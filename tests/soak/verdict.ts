@@ -6,7 +6,7 @@ import { replay } from '../../deploy/demo/replay.ts';
 import type { Verification } from '../../deploy/replay.ts';
 import type { Incident } from './faults.ts';
 import type { Demand } from './quotas.ts';
-import { everyMs, trend } from './samples.ts';
+import { afterCollections, everyMs, trend } from './samples.ts';
 import type { Samples } from './samples.ts';
 
 export interface Findings {
@@ -48,12 +48,12 @@ export function conclude({ evidence, replayed, incidents, samples, demands, dead
   const beyond = new Set<string>(demands.filter(demand => demand.beyond).map(({ account }) => account));
   const judged = demands.map(({ account }) => account as string).filter(account => !beyond.has(account));
   const steady = samples.nodes.get(steadyNode) ?? [];
-  const heap = trend(steady.map(({ heapMb }) => heapMb), heapAllowed, true);
+  const heap = trend(afterCollections(steady), heapAllowed);
   const handles = trend(steady.map(({ handles: each }) => each?.other ?? NaN), handlesAllowed);
   const pooledMost = Math.max(0, ...steady.map(({ handles: each }) => each?.pooled ?? 0));
   const pending = judged.map(account => ({ account, trend: trend((samples.accounts.get(account) ?? []).map(({ pending: each }) => each), pendingAllowed) }));
   const notJudged = [
-    ...heap ? [] : ['memory: the run was too short'], ...handles ? [] : ['file handles: the run was too short'],
+    ...heap ? [] : ['memory: fewer than four full collections, which tell nothing'], ...handles ? [] : ['file handles: the run was too short'],
     ...[...beyond].map(account => `${account}: lag, and ${outside[account] ?? 0} units oversold outside the rule, as its quota is beyond reach at this load`),
   ];
   const checks: Check[] = [
