@@ -53,7 +53,7 @@ const maxHot = 1_500;
 /** And after so long without a message. */
 const idleMs = 10 * 60_000;
 /** One that was used so lately stays where it is in their order. */
-const lateMs = 10_000;
+const recentMs = 10_000;
 export const checkpointEveryMs = 500;
 /** A checkpoint that would save the next owner fewer messages than this waits for so many of those pauses. */
 const fewMessages = 100;
@@ -64,7 +64,7 @@ const silentMost = 10_000;
 export class Partition<C> {
   readonly number: number;
   readonly #ports: PartitionPorts<C>;
-  /** By token, the longest unused first, give or take `lateMs`. */
+  /** By token, the longest unused first, give or take `recentMs`. */
   readonly #slots = new Map<string, Hosted<C>>();
   /** In journal order; from `#head` on, the messages not yet applied. */
   #open: Tracked[] = [];
@@ -151,7 +151,7 @@ export class Partition<C> {
     const now = performance.now();
     let slot = this.#slots.get(token);
     if (slot) {
-      if (now - slot.usedAt < lateMs) return slot;
+      if (now - slot.usedAt < recentMs) return slot;
       this.#slots.delete(token);
     } else {
       const key = keyOf(token, this.number);

@@ -9,7 +9,7 @@ export interface NodeSample {
   at: number;
   rssMb: number;
   heapMb: number;
-  /** Full collections of its heap so far. */
+  /** Full collections of its heap so far; one that comes right behind another collection may not be counted. */
   collections: number;
   handles: Handles | undefined;
   /** Seconds since the process began. */
@@ -80,15 +80,14 @@ function push<T>(map: Map<string, T[]>, key: string, value: T): void {
 }
 
 async function scrape(url: string, at: number): Promise<Omit<NodeSample, 'handles'>> {
-  const text = await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(1_500) })).text();
-  const value = (name: string): number => Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
-  const lag = [...text.matchAll(/^plumb_partition_lag_messages\{[^}]*\} (\S+)$/gm)].reduce((sum, [, each]) => sum + Number(each), 0);
-  return { at, rssMb: value('process_resident_memory_bytes') / 1e6, heapMb: value('nodejs_heap_size_used_bytes') / 1e6, collections: majors(text), cpuS: value('process_cpu_seconds_total'), lag };
+  return sampleOf(await (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(1_500) })).text(), at);
 }
 
-/** None has happened yet where the metric does not stand. */
-function majors(text: string): number {
-  return Number(/^nodejs_gc_duration_seconds_count\{[^}]*kind="major"[^}]*\} (\S+)$/m.exec(text)?.[1] ?? 0);
+/** @param text as a node's `/metrics` answers; of collections it says nothing before the first one */
+export function sampleOf(text: string, at: number): Omit<NodeSample, 'handles'> {
+  const value = (name: string, label = ''): number => Number(new RegExp(`^${name}(?:\\{[^}]*${label}[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
+  const lag = [...text.matchAll(/^plumb_partition_lag_messages\{[^}]*\} (\S+)$/gm)].reduce((sum, [, each]) => sum + Number(each), 0);
+  return { at, rssMb: value('process_resident_memory_bytes') / 1e6, heapMb: value('nodejs_heap_size_used_bytes') / 1e6, collections: value('nodejs_gc_duration_seconds_count', 'kind="major"') || 0, cpuS: value('process_cpu_seconds_total'), lag };
 }
 
 export function residentMb(pid: number | undefined): number {

@@ -3,13 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { generate } from '../../deploy/demo/generator.ts';
 import { Bucket, SandboxClock } from '../../deploy/sandbox/kit/clock.ts';
 import { handlesOf } from './handles.ts';
 import { nodeNames, planFaults, steadyNode, tellFault } from './plan.ts';
 import { demands, tell } from './quotas.ts';
-import { afterCollections, trend } from './samples.ts';
+import { afterCollections, sampleOf, trend } from './samples.ts';
 import { disturbed, longest } from './verdict.ts';
 
 const asked = { seed: 4, minutes: 30, nodes: 3, servers: 1, faults: true } as const;
@@ -58,6 +61,21 @@ test('a figure that grows is told from one that goes up and down', t => {
 test('a heap is what full collections leave of it, however long it fills between them', t => {
   const looks = [[50, 3], [120, 3], [60, 4], [140, 4], [300, 4], [61, 5], [62, 7]] as const;
   t.deepEqual(afterCollections(looks.map(([heapMb, collections]) => ({ heapMb, collections }))), [60, 61, 62]);
+});
+
+test('full collections are counted in what a process tells of itself', async t => {
+  const register = new Registry();
+  register.setDefaultLabels({ node: 'n1' });
+  collectDefaultMetrics({ register });
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const sample = async () => sampleOf(await register.metrics(), 0);
+  t.is((await sample()).collections, 0);
+  for (let n = 1; n <= 2; n++) {
+    collect();
+    while ((await sample()).collections < n) await new Promise(resolve => { setTimeout(resolve, 10); });
+  }
+  t.true((await sample()).heapMb > 1);
 });
 
 test('times that faults share are counted once, and so is the longest time in a row', t => {
