@@ -71,9 +71,10 @@ test('full collections are counted in what a process tells of itself', async t =
   const collect = runInNewContext('gc') as () => void;
   const sample = async () => sampleOf(await register.metrics(), 0);
   t.is((await sample()).collections, 0);
-  for (let n = 1; n <= 2; n++) {
+  // One that comes right behind another collection may not be counted.
+  while ((await sample()).collections < 2) {
     collect();
-    while ((await sample()).collections < n) await new Promise(resolve => { setTimeout(resolve, 10); });
+    await new Promise(resolve => { setTimeout(resolve, 10); });
   }
   t.true((await sample()).heapMb > 1);
 });
